@@ -1,0 +1,79 @@
+# Every goal sets itself up: it needs Python 3.11 or newer, and make. What it installs lies in .venv/, one folder for
+# each Python; a stamp in there makes the second run quick, until pyproject.toml changes.
+
+PYTHON ?= python3
+SAY_VERSION := import sys; print("%d.%d" % sys.version_info[:2])
+
+FOUND := $(shell $(PYTHON) tools/interpreters.py)
+VERSIONS := $(foreach pair,$(FOUND),$(firstword $(subst =, ,$(pair))))
+NEWEST := $(lastword $(VERSIONS))
+# The Python that `python3` is, unless it is too old for us.
+CURRENT := $(or $(filter $(shell $(PYTHON) -c '$(SAY_VERSION)'),$(VERSIONS)),$(NEWEST))
+path_of = $(patsubst $1=%,%,$(filter $1=%,$(FOUND)))
+
+HERE := .venv/$(CURRENT)
+BENCHMARKS := benchmarks/speed.py benchmarks/hit_ratios.py benchmarks/scale.py
+
+ifeq ($(NEWEST),)
+$(error No Python 3.11 or newer with venv found. On Debian and Ubuntu: apt-get install python3 python3-venv)
+endif
+
+.PHONY: help demo test check lint types bench docs clean
+.DELETE_ON_ERROR:
+
+help:
+	@echo "make demo    run the example shop, examples/shop"
+	@echo "make test    lint, types, and the tests on each of: $(VERSIONS) (coverage on $(NEWEST))"
+	@echo "make check   lint, types, and the tests with coverage on $(CURRENT) only"
+	@echo "make bench   measure speed, hit ratios and scale against the peers"
+	@echo "make docs    build the documentation into site/, strictly"
+	@echo "make clean   remove all that the other goals made"
+
+demo: $(HERE)/.core
+	$(HERE)/bin/python -m examples.shop
+
+test: lint types $(patsubst %,test-%,$(filter-out $(NEWEST),$(VERSIONS))) cover-$(NEWEST)
+
+check: lint types cover-$(CURRENT)
+
+lint: $(HERE)/.lint
+	$(HERE)/bin/python -m ruff check
+	$(HERE)/bin/python -m ruff format --check
+
+types: $(HERE)/.lint $(HERE)/.test
+	$(HERE)/bin/python -m mypy
+	$(HERE)/bin/python -m pyright --pythonpath $(HERE)/bin/python
+
+test-%: .venv/%/.test
+	.venv/$*/bin/python -m pytest
+
+cover-%: .venv/%/.test
+	.venv/$*/bin/python -m coverage run -m pytest
+	.venv/$*/bin/python -m coverage report
+
+bench: $(HERE)/.bench
+	for script in $(BENCHMARKS); do $(HERE)/bin/python $$script || exit 1; done
+
+docs: $(HERE)/.docs
+	$(HERE)/bin/python -m mkdocs build --strict --quiet
+
+clean:
+	rm -rf .venv site dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find asynccache tests examples benchmarks tools -name __pycache__ -prune -exec rm -rf {} +
+
+# A stamp is what make would otherwise take for a by-product, and delete.
+.PRECIOUS: .venv/%/.core .venv/%/.test .venv/%/.lint .venv/%/.bench .venv/%/.docs
+
+# pip learned --group in 25.1.
+.venv/%/.core: pyproject.toml
+	$(call path_of,$*) -m venv --clear .venv/$*
+	.venv/$*/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	.venv/$*/bin/python -m pip install --quiet --editable '.[all]'
+	touch $@
+
+define stamp
+.venv/%/.$1: .venv/%/.core
+	.venv/$$*/bin/python -m pip install --quiet --group $1
+	touch $$@
+endef
+$(foreach group,test lint bench docs,$(eval $(call stamp,$(group))))
