@@ -136,7 +136,7 @@ async def tasks_left() -> set[asyncio.Task[Any]]:
     """Tasks that do not end by themselves within a few turns of the loop."""
     for _ in range(TURNS_TO_END):
         await asyncio.sleep(0)
-    return asyncio.all_tasks() - {asyncio.current_task()}  # type: ignore[arg-type]  # it runs in a task
+    return asyncio.all_tasks() - {asyncio.current_task()}
 
 
 def live_flights() -> list[object]:
