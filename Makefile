@@ -55,7 +55,7 @@ bench: $(HERE)/.bench
 	for script in $(BENCHMARKS); do $(HERE)/bin/python $$script || exit 1; done
 
 docs: $(HERE)/.docs
-	$(HERE)/bin/python -m mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(HERE)/bin/python -m mkdocs build --strict --quiet
 
 clean:
 	rm -rf .venv site dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
