@@ -84,7 +84,7 @@ def _build(path: Path, products: int, seed: int) -> None:
 def _products(numbers: range, chance: random.Random) -> Iterator[tuple[int, str, str, int, int, int]]:
     for number in numbers:
         name = f"{chance.choice(_COLOURS)} {chance.choice(_THINGS)} {number}"
-        category = chance.randrange(CATEGORIES)
+        category = number if number < CATEGORIES else chance.randrange(CATEGORIES)  # None stays empty.
         yield number, sku_of(number), name, chance.randrange(100, 50_000), chance.randrange(200), category
 
 

@@ -76,7 +76,7 @@ async def serve(path: Path, *, cached: bool, port: int) -> None:
     """Serve until standard input ends; port 0 takes any that is free. The first line printed is the address."""
     asyncio.get_running_loop().slow_callback_duration = SLOW_STEP
     async with Database(path) as database:
-        runner = web.AppRunner(application(database, cached=cached), access_log=None)
+        runner = web.AppRunner(application(database, cached=cached), access_log=None, shutdown_timeout=2)
         await runner.setup()
         try:
             site = web.TCPSite(runner, "127.0.0.1", port, backlog=1024)

@@ -35,7 +35,7 @@ def requests(count: int, products: int, seed: int) -> list[str]:
     """Give the paths to ask for, in order: always the same for the same arguments."""
     chance = random.Random(seed)
     product_pages = [f"/products/{sku_of(number)}" for number in range(products)]
-    category_pages = [f"/categories/{category_of(number)}/top" for number in range(CATEGORIES)]
+    category_pages = [f"/categories/{category_of(number)}/top" for number in range(min(CATEGORIES, products))]
     chance.shuffle(product_pages)  # What sells best is not what was entered first.
     popular_products = iter(_by_zipf(product_pages, count, chance))
     popular_categories = iter(_by_zipf(category_pages, count, chance))
