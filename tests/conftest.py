@@ -63,7 +63,7 @@ def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> M
 def pytest_collection_finish() -> None:
     """Take what was imported out of the collector's sight: a full collection after each test then costs little.
 
-    Measured with 900 empty tests: 3 seconds instead of 76.
+    Measured with 1,200 empty tests on 3.13: 3 seconds instead of 76.
     """
     gc.collect()
     gc.freeze()
