@@ -63,7 +63,8 @@ class TinyLFUCache(BoundedCache[K, V]):
 
     Args:
         maxsize, max_weight, weigher: those of `BoundedCache`.
-        window: the share of the cache for newcomers, from 0 to 1; at least one entry.
+        window: the share of the cache for newcomers, from 0 to 1; at least one entry. The paper's 1% suits searches and
+            databases, 10% does better over a mix of traces.
         protected: the share of the rest for entries used again since they left the window, from 0 to 1.
 
     Raises:
@@ -78,7 +79,7 @@ class TinyLFUCache(BoundedCache[K, V]):
         *,
         max_weight: float | None = None,
         weigher: Callable[[K, V], float] | None = None,
-        window: float = 0.01,
+        window: float = 0.1,
         protected: float = 0.8,
     ) -> None:
         super().__init__(maxsize, max_weight=max_weight, weigher=weigher)

@@ -1,0 +1,42 @@
+"""asynccache: an asyncio-native cache for coroutine functions.
+
+Put `@async_cached` on an `async def`, and it is computed once however many ask at the same moment, kept as long as it
+is worth keeping, and swept away in the background.
+"""
+
+from asynccache.core import (
+    FIFOCache,
+    GDSFCache,
+    LFUCache,
+    LRUCache,
+    RandomCache,
+    S3FIFOCache,
+    SieveCache,
+    TinyLFUCache,
+)
+from asynccache.decorator import async_cached
+from asynccache.errors import CacheClosed, CacheError, LoadCancelled, RecursiveLoad
+from asynccache.protocols import MISSING, RemovalCause
+from asynccache.stats import CacheStats
+from asynccache.wrapping.typed import CachedFunction, CacheInfo
+
+__all__ = [
+    "MISSING",
+    "CacheClosed",
+    "CacheError",
+    "CacheInfo",
+    "CacheStats",
+    "CachedFunction",
+    "FIFOCache",
+    "GDSFCache",
+    "LFUCache",
+    "LRUCache",
+    "LoadCancelled",
+    "RandomCache",
+    "RecursiveLoad",
+    "RemovalCause",
+    "S3FIFOCache",
+    "SieveCache",
+    "TinyLFUCache",
+    "async_cached",
+]

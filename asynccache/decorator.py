@@ -1,0 +1,284 @@
+"""`async_cached`: the door through which most people come in.
+
+Decides what can be decorated and what becomes of it; the parts are in `wrapping/`.
+"""
+
+import functools
+import inspect
+import time
+from collections.abc import Callable, Coroutine, Iterable
+from contextvars import ContextVar
+from typing import Any, Literal, ParamSpec, Protocol, TypeVar, cast, overload
+
+from asynccache.core.bounded import BoundedCache, check_max_weight, check_maxsize
+from asynccache.core.expiry import Expiry, Seconds, Ttl
+from asynccache.core.policies import choose_policy
+from asynccache.flight import OnAbandon
+from asynccache.memory import Rules
+from asynccache.protocols import MISSING, Clock, Missing, RemovalListener, SupportsTimers
+from asynccache.wrapping import options as read
+from asynccache.wrapping.compiled import CompiledFunction, HitOptions
+from asynccache.wrapping.method import CachedClassMethod, CachedMethod, NamelessReceiver, SharedMethod
+from asynccache.wrapping.parameters import KeyOptions, Parameters, is_plain_name
+from asynccache.wrapping.recipe import Recipe
+from asynccache.wrapping.typed import CachedFunction
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+DEFAULT_MAXSIZE = 1024
+"""Entries that a decorated function keeps when nothing else is said."""
+
+
+class Decorator(Protocol):
+    """What `async_cached(...)` gives: to be put on a coroutine function."""
+
+    def __call__(self, function: Callable[P, Coroutine[Any, Any, R]], /) -> CachedFunction[P, R]: ...
+
+
+@overload
+def async_cached(function: Callable[P, Coroutine[Any, Any, R]], /) -> CachedFunction[P, R]: ...
+@overload
+def async_cached(
+    *,
+    maxsize: int | None | Missing = ...,
+    max_weight: float | None = ...,
+    weigher: Callable[[Any, Any], float] | None = ...,
+    policy: str | type[BoundedCache[Any, Any]] = ...,
+    ttl: Ttl = ...,
+    idle: Seconds | None = ...,
+    jitter: Seconds | None = ...,
+    key: Callable[..., Any] | None = ...,
+    ignore: Iterable[str] = ...,
+    typed: bool = ...,
+    vary: Iterable[ContextVar[Any]] = ...,
+    store_if: Callable[..., object] | None = ...,
+    copy: Literal["deep", "shallow"] | Callable[[Any], Any] | None = ...,
+    on_abandon: OnAbandon | Seconds = ...,
+    on_evict: RemovalListener[Any, Any] | Iterable[RemovalListener[Any, Any]] | None = ...,
+    name: str | None = ...,
+    clock: Clock | SupportsTimers = ...,
+    context: Literal["caller", "empty"] = ...,
+) -> Decorator: ...
+def async_cached(function: Any = None, /, **options: Any) -> Any:
+    """Cache what a coroutine function returns, and compute it once however many ask at the same moment.
+
+    Use it bare, or with options, on functions, methods (each instance has a cache of its own, which goes with it),
+    class methods, static methods, partials and objects with `async def __call__`. Every spelling of one call is one
+    entry: `f(1)`, `f(x=1)` and spelled-out defaults.
+
+    Args:
+        maxsize: entries at most. 1,024 unless said otherwise (no bound if there is a `max_weight`); None for no bound,
+            0 to store nothing and only share loads.
+        max_weight: what all entries may weigh together; goes with `weigher`.
+        weigher: a function of key and value that tells an entry's weight.
+        policy: who has to go when there is no room: "lru", "lfu", "fifo", "random", "sieve", "s3fifo", "tinylfu",
+            "gdsf", a `BoundedCache` class, or "auto": S3-FIFO, but LRU below 128 entries.
+        ttl: seconds that a value lives (or a `timedelta`), or a function of the result and then the call's arguments
+            that tells; 0 stores nothing.
+        idle: seconds after its last hit that a value lives.
+        jitter: up to so many seconds are added to each `ttl` by chance.
+        key: a function of the call's arguments that gives what calls are told apart by.
+        ignore: names of parameters that do not tell calls apart. With `self`, all instances share one cache.
+        typed: tell 1 from 1.0 and from True.
+        vary: context variables that tell calls apart too: the tenant, the language.
+        store_if: a function of the result, and if it takes more then of the call's arguments too, that tells whether
+            to store it. Whoever waits gets it anyway.
+        copy: give each caller a copy: "deep", "shallow", or a function of the value. By default all get one object.
+        on_abandon: what becomes of a load that nobody waits for any more: "cancel", "finish", or seconds of grace.
+        on_evict: a function of key, value and `RemovalCause`, or several, told of each entry that has left.
+        name: what the cache is called in errors; the function's own name by default.
+        clock: tells the time in seconds; must never go back. `time.monotonic` by default.
+        context: what context variables a load sees: "caller", a copy of its first caller's, or "empty".
+
+    Returns:
+        A coroutine function of the same signature, with controls: see `CachedFunction`.
+
+    Raises:
+        TypeError: this cannot be decorated, or an option is of the wrong kind; the message says what to write instead.
+        ValueError: an option has no meaning.
+
+    What the function raises reaches all who waited, and is not stored. Calls raise `LoadCancelled` if the load was
+    cancelled while its caller was not, and `RecursiveLoad` if it would wait for itself.
+    """
+    if function is None:
+        settings = _Settings(**options)
+        return settings.decorate
+    if isinstance(function, int):
+        raise TypeError(f"async_cached takes options by name: write @async_cached(maxsize={function})")
+    return _Settings(**options).decorate(function)
+
+
+class _Settings:
+    """The options of one decoration, read and checked as far as that goes without the function."""
+
+    def __init__(
+        self,
+        *,
+        maxsize: int | None | Missing = MISSING,
+        max_weight: float | None = None,
+        weigher: Callable[[Any, Any], float] | None = None,
+        policy: str | type[BoundedCache[Any, Any]] = "auto",
+        ttl: Ttl = None,
+        idle: Seconds | None = None,
+        jitter: Seconds | None = None,
+        key: Callable[..., Any] | None = None,
+        ignore: Iterable[str] = (),
+        typed: bool = False,
+        vary: Iterable[ContextVar[Any]] = (),
+        store_if: Callable[..., object] | None = None,
+        copy: Literal["deep", "shallow"] | Callable[[Any], Any] | None = None,
+        on_abandon: OnAbandon | Seconds = "cancel",
+        on_evict: RemovalListener[Any, Any] | Iterable[RemovalListener[Any, Any]] | None = None,
+        name: str | None = None,
+        clock: Clock | SupportsTimers = time.monotonic,
+        context: Literal["caller", "empty"] = "caller",
+    ) -> None:
+        if maxsize is MISSING:
+            maxsize = DEFAULT_MAXSIZE if max_weight is None else None
+        check_maxsize(maxsize)
+        check_max_weight(max_weight, weigher)
+        if key is not None and not callable(key):
+            raise TypeError(f"key must be callable with the call's arguments, not {key!r}")
+        self.expiry = Expiry.from_options(ttl, idle, jitter)
+        self.vary = read.read_vary(vary)
+        if key is not None and (typed or ignore or self.vary):
+            raise ValueError("typed, ignore and vary go into a key that we make: with key=, let that see to them")
+        read.read_clock(clock)
+        self.maxsize, self.max_weight, self.weigher = maxsize, max_weight, weigher
+        self.policy = choose_policy(policy, maxsize)
+        self.key, self.ignore, self.typed = key, ignore, typed
+        self.store_if = store_if
+        self.copier = read.read_copy(copy)
+        self.on_abandon = read.read_on_abandon(on_abandon)
+        self.listeners = read.read_listeners(on_evict)
+        self.name = name
+        self.clock = clock
+        self.inherit_context = read.read_context(context)
+        self.new_cache()  # what the policy itself refuses
+
+    def new_cache(self) -> BoundedCache[Any, Any]:
+        """Make an empty mapping."""
+        return self.policy(self.maxsize, max_weight=self.max_weight, weigher=self.weigher)
+
+    def decorate(self, function: Any, /) -> Any:
+        """Wrap a function, in whatever form it comes."""
+        if isinstance(function, staticmethod):
+            return staticmethod(self._as_function(_checked(function.__func__)))
+        if isinstance(function, classmethod):
+            return self._as_method(_checked(function.__func__), CachedClassMethod, takes_class=True)
+        if isinstance(function, functools.partialmethod):
+            return self._as_method(_unbound(function), CachedMethod, takes_class=False)
+        function = _checked(function)
+        first = next(iter(inspect.signature(function).parameters), "")
+        in_class = _stands_in_class(function)
+        if first not in ("self", "cls") and not (in_class and first):
+            return self._as_function(function)
+        if first in self.ignore:
+            wrapper, controls = self._recipe(function, receives=1).make(_nobody)
+            return SharedMethod(wrapper, controls)
+        as_method = functools.partial(self._as_method, function, CachedMethod, takes_class=first == "cls")
+        if first in ("self", "cls"):
+            return as_method()
+        return NamelessReceiver(self._as_function(function), as_method)
+
+    def _as_function(self, function: Any) -> Any:
+        return self._recipe(function, receives=0).make()[0]
+
+    def _as_method(self, function: Any, kind: type[CachedMethod], *, takes_class: bool) -> CachedMethod:
+        return kind(self._recipe(function, receives=1), takes_class=takes_class)
+
+    def _recipe(self, function: Any, *, receives: int) -> Recipe:
+        own_name = getattr(function, "__qualname__", type(function).__qualname__)
+        parameters = Parameters(inspect.signature(function), receives)
+        ignore = read.read_ignore(self.ignore, parameters, own_name)
+        key_options = KeyOptions(key=self.key, ignore=ignore, typed=self.typed, vary=len(self.vary))
+        hit_options = HitOptions(
+            stores=self.maxsize != 0 and self.max_weight != 0 and self.expiry.ttl != 0 and self.expiry.idle != 0,
+            expires=self.expiry.can_expire,
+            slides=self.expiry.idle is not None,
+            copies=self.copier is not None,
+        )
+        names: dict[str, object] = {f"vary_{i}": variable.get for i, variable in enumerate(self.vary)}
+        names |= {"key_of": self.key, "copy": self.copier, "clock": self.clock, "idle": self.expiry.idle}
+        names["explain"] = read.explain_unhashable(own_name, self.key is not None)
+        short_name = getattr(function, "__name__", None)
+        return Recipe(
+            function=function,
+            compiled=CompiledFunction(
+                short_name if is_plain_name(short_name) else "cached",
+                parameters,
+                key_options,
+                hit_options,
+                self.policy,
+                names,
+            ),
+            new_cache=self.new_cache,
+            rules=self._rules(self.name or f"{getattr(function, '__module__', '')}.{own_name}", parameters),
+            maxsize=self.maxsize,
+            typed=self.typed,
+            copier=self.copier,
+        )
+
+    def _rules(self, name: str, parameters: Parameters) -> Rules:
+        ttl, store_if = self.expiry.ttl, self.store_if
+        expiry = self.expiry
+        if callable(ttl):
+            expiry = Expiry(ttl=read.read_of_result("ttl", ttl, parameters), idle=expiry.idle, jitter=expiry.jitter)
+        return Rules(
+            name=name,
+            clock=self.clock,
+            expiry=expiry,
+            store_if=None if store_if is None else read.read_of_result("store_if", store_if, parameters),
+            listeners=self.listeners,
+            on_abandon=self.on_abandon,
+            inherit_context=self.inherit_context,
+        )
+
+
+def _nobody() -> None:
+    """The receiver of calls for which no instance counts."""
+
+
+def _checked(function: Any) -> Any:
+    """Refuse what is no coroutine function.
+
+    Raises:
+        TypeError: with what to write instead.
+    """
+    if not callable(function):
+        raise TypeError(f"async_cached decorates coroutine functions, not {function!r}")
+    origin = function
+    while isinstance(origin, functools.partial):
+        origin = origin.func
+    call = origin if inspect.isroutine(origin) or isinstance(origin, type) else type(origin).__call__
+    if inspect.iscoroutinefunction(origin) or inspect.iscoroutinefunction(call):
+        return function
+    name = getattr(origin, "__qualname__", repr(origin))
+    if inspect.isasyncgenfunction(call):
+        raise TypeError(f"{name} is an async generator, which can be iterated only once: let it return a list")
+    if inspect.isgeneratorfunction(call):
+        raise TypeError(f"{name} is a generator: async_cached decorates `async def` functions that return a value")
+    raise TypeError(
+        f"{name} is not a coroutine function: write `async def`, or use functools.lru_cache if it need not wait"
+    )
+
+
+def _stands_in_class(function: Any) -> bool:
+    """Tell whether a function was defined right in the body of a class."""
+    around = str(getattr(function, "__qualname__", "")).rpartition(".")[0]
+    return bool(around) and not around.endswith("<locals>") and inspect.isfunction(function)
+
+
+def _unbound(method: "functools.partialmethod[Any]") -> Any:
+    """Make a function, with the instance as its first parameter, of a `partialmethod`."""
+    function = _checked(method.func)
+
+    async def bound_later(self: Any, /, *args: Any, **kwargs: Any) -> Any:
+        return await function(self, *method.args, *args, **{**method.keywords, **kwargs})
+
+    functools.update_wrapper(bound_later, function)
+    rest = inspect.signature(functools.partial(function, None, *method.args, **method.keywords))
+    receiver = next(iter(inspect.signature(function).parameters.values()))
+    cast("Any", bound_later).__signature__ = rest.replace(parameters=[receiver, *rest.parameters.values()])
+    return bound_later

@@ -1,0 +1,62 @@
+"""Everything that asynccache itself raises at run time.
+
+    CacheError
+     ├── LoadCancelled      the load was cancelled, though the caller was not
+     ├── RecursiveLoad      a load waits, directly or around a ring, for itself   (also a RuntimeError)
+     └── CacheClosed        the cache was closed                                  (also a RuntimeError)
+
+Mistakes in options and arguments are plain `TypeError` and `ValueError`, raised where they are written. What a
+loader raises reaches its callers as it is.
+"""
+
+from collections.abc import Hashable
+
+
+class CacheError(Exception):
+    """The common base: catch it to catch whatever asynccache raises by itself."""
+
+
+class LoadCancelled(CacheError):
+    """Raised to callers who wait for a load that was cancelled, while they themselves were not.
+
+    `asyncio.CancelledError` means "you were cancelled" to whoever sees it; a caller that was not must not see it,
+    or its task group would believe that all is well and lose its result.
+
+    Attributes:
+        key: the key that was being loaded. It is not part of the message, as it may be private.
+    """
+
+    def __init__(self, name: str, key: Hashable) -> None:
+        super().__init__(f"the load of {name} was cancelled before it had a value")
+        self.name = name
+        self.key = key
+
+    def __reduce__(self) -> tuple[type["LoadCancelled"], tuple[str, Hashable]]:
+        return type(self), (self.name, self.key)
+
+
+class RecursiveLoad(CacheError, RuntimeError):
+    """Raised to a load that asks for a value which cannot be had before that very load has ended.
+
+    Attributes:
+        key: the key that would have waited for itself. It is not part of the message, as it may be private.
+    """
+
+    def __init__(self, name: str, key: Hashable) -> None:
+        super().__init__(f"{name} waits for itself: its load needs, directly or around a ring, its own result")
+        self.name = name
+        self.key = key
+
+    def __reduce__(self) -> tuple[type["RecursiveLoad"], tuple[str, Hashable]]:
+        return type(self), (self.name, self.key)
+
+
+class CacheClosed(CacheError, RuntimeError):
+    """Raised when a cache is called after it was closed."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} is closed: it can be asked no more")
+        self.name = name
+
+    def __reduce__(self) -> tuple[type["CacheClosed"], tuple[str]]:
+        return type(self), (self.name,)

@@ -1,0 +1,319 @@
+"""The tier in memory: a bounded mapping, expiry and flights joined.
+
+Decides what is stored, for how long, and what a removal means to loads in the air. Policies know no time and flights
+know no values; here they meet, under one lock. No code of the user's runs under that lock, except for the keys' own
+`__hash__` and `__eq__`.
+"""
+
+import asyncio
+import logging
+import math
+import os
+import random
+import threading
+import weakref
+from collections import Counter
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeAlias, TypeVar
+
+from asynccache.core.bounded import BoundedCache
+from asynccache.core.entry import NEVER, SlidingEntry, sliding
+from asynccache.core.expiry import Expiry
+from asynccache.core.single_use import refuse_single_use
+from asynccache.core.wheel import ExpiryWheel
+from asynccache.flight import Flight, Flights, OnAbandon
+from asynccache.protocols import MISSING, Clock, Missing, RemovalCause, RemovalListener, SupportsTimers
+from asynccache.stats import CacheStats
+from asynccache.sweeper import Sweeper, start_timer
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+_log: Final = logging.getLogger("asynccache")
+
+_TIDY_FROM: Final = 64
+"""Rubbish in the wheel is not worth a look below this number of keys."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rules:
+    """How a tier treats what it is given; read and checked where the user wrote it."""
+
+    name: str
+    clock: Clock | SupportsTimers
+    expiry: Expiry
+    store_if: Callable[..., object] | None
+    listeners: tuple[RemovalListener[Any, Any], ...]
+    on_abandon: OnAbandon
+    inherit_context: bool
+
+
+_Removed: TypeAlias = tuple[Any, Any, RemovalCause]
+
+
+class MemoryTier(Generic[K, V]):
+    """What one cache holds in this process, and the loads into it.
+
+    Safe to use from several threads, each with an event loop of its own.
+
+    Args:
+        cache: the bounded mapping that holds the entries; the tier's alone from now on.
+        rules: how values are treated.
+        load: makes a value from a call's arguments.
+    """
+
+    def __init__(self, cache: BoundedCache[K, V], rules: Rules, load: Callable[..., Awaitable[V]]) -> None:
+        self._cache = cache
+        self._rules = rules
+        self._lock = threading.RLock()
+        self._wheel: ExpiryWheel[K] = ExpiryWheel()
+        self._tidy_above = _TIDY_FROM
+        self._sweeper = Sweeper(self, rules.clock)
+        self._removals: Counter[RemovalCause] = Counter()
+        self._callback_errors = 0
+        self._entry_type = cache.entry_type if rules.expiry.idle is None else sliding(cache.entry_type)
+        self.entries = cache.entries
+        self.flights: Flights[K, V] = Flights(
+            rules.name,
+            load,
+            self,
+            call_later=lambda loop, delay, callback: start_timer(rules.clock, loop, delay, callback),
+            on_abandon=rules.on_abandon,
+            inherit_context=rules.inherit_context,
+        )
+        _all.add(self)
+
+    # --- storing ----------------------------------------------------------------------------------------------------
+
+    def take_in(self, flight: Flight[K], value: V, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        """Store what a load has brought, unless something newer has been said about its key."""
+        refuse_single_use(value, self._rules.name)
+        self._store(flight.key, value, args, kwargs, flight)
+
+    def put(self, key: K, value: V, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        """Store a value as if the call had been made and had given it; it holds against loads in the air.
+
+        Raises:
+            TypeError: the value can be awaited or iterated only once.
+        """
+        refuse_single_use(value, self._rules.name)
+        self._store(key, value, args, kwargs, None)
+
+    def _store(
+        self, key: K, value: V, args: tuple[Any, ...], kwargs: Mapping[str, Any], flight: Flight[K] | None
+    ) -> None:
+        terms = self._appraise(key, value, args, kwargs)
+        gone: list[_Removed] = []
+        with self._lock:
+            if flight is None:
+                self.flights.detach(key)
+            elif flight.is_detached:
+                return
+            if terms is None:
+                self._remove(key, RemovalCause.REPLACED, gone)
+            else:
+                self._enter(key, value, *terms, gone)
+        self._tell(gone)
+
+    def _appraise(
+        self, key: K, value: V, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> tuple[float, float | None] | None:
+        """Tell a value's weight and time to live; None if it is not to be stored. The user's own code runs here."""
+        rules = self._rules
+        try:
+            if rules.store_if is not None and not rules.store_if(value, *args, **kwargs):
+                return None
+            ttl = rules.expiry.time_to_live(value, args, kwargs)
+            weight = self._cache.weigh(key, value)
+        except Exception as error:  # a mistake in an option costs the entry, not the caller's value
+            self._report("a function given as an option", error)
+            return None
+        if ttl == 0 or rules.expiry.idle == 0 or not self._cache.fits(weight):
+            return None
+        return weight, ttl
+
+    def _enter(self, key: K, value: V, weight: float, ttl: float | None, gone: list[_Removed]) -> None:
+        expiry = self._rules.expiry
+        now = self._rules.clock() if expiry.can_expire else 0.0
+        limit = expiry.limit(ttl, now, random.random)
+        deadline = expiry.deadline(limit, now)
+        entry = self.entries.get(key)
+        if entry is None:
+            known_until = NEVER
+            entry = self._entry_type(key, value, weight)
+            evicted = self._cache.admit(entry)
+        else:
+            known_until = entry.deadline
+            cause = RemovalCause.EXPIRED if known_until <= now else RemovalCause.REPLACED
+            gone.append((key, entry.value, cause))
+            evicted = self._cache.replace(entry, value, weight)
+            entry = self.entries[key]
+        gone += [(victim.key, victim.value, RemovalCause.SIZE) for victim in evicted]
+        # After the value: a reader in another thread that comes between the two takes the new value for an old one,
+        # which costs a load; the other way round it would be served an old one.
+        entry.deadline = deadline
+        if isinstance(entry, SlidingEntry):
+            entry.limit = limit
+        if deadline < known_until:
+            self._wheel.add(key, deadline, now)
+        if deadline < NEVER:
+            self._wake_sweeper()
+
+    def _wake_sweeper(self) -> None:
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:  # stored from outside of a loop: the next load wakes it
+            return
+        self._sweeper.arm(loop, self.next_sweep())
+
+    # --- reading and removing ---------------------------------------------------------------------------------------
+
+    def peek(self, key: K) -> V | Missing:
+        """Give the value that a hit would give; `MISSING` where there is none. Counts as nothing."""
+        entry = self.entries.get(key)
+        if entry is None or not self._rules.clock() < entry.deadline:
+            return MISSING
+        return getattr(entry, "value", MISSING)
+
+    def contains(self, key: K) -> bool:
+        """Tell whether a call would be answered without starting a load."""
+        return self.peek(key) is not MISSING or self.flights.is_flying(key)
+
+    def invalidate(self, key: K) -> bool:
+        """Forget the value of `key`, and what loads in the air will bring; tell if there was anything to forget."""
+        gone: list[_Removed] = []
+        with self._lock:
+            found = self.flights.detach(key)
+            found |= self.peek(key) is not MISSING
+            self._remove(key, RemovalCause.EXPLICIT, gone)
+        self._tell(gone)
+        return found
+
+    def clear(self) -> None:
+        """Forget everything, counters included, and what loads in the air will bring."""
+        with self._lock:
+            self.flights.detach_all()
+            self._wheel.clear()
+            gone = [(key, value, RemovalCause.EXPLICIT) for key, value in self._cache.items()]
+            self._cache.clear()
+        self._tell(gone)
+        self._removals.clear()
+        self._callback_errors = 0
+        self.flights.reset_counters()
+
+    def _remove(self, key: K, cause: RemovalCause, gone: list[_Removed]) -> None:
+        entry = self.entries.get(key)
+        if entry is not None:
+            if cause is not RemovalCause.SIZE and not self._rules.clock() < entry.deadline:
+                cause = RemovalCause.EXPIRED
+            gone.append((key, self._cache.remove(entry), cause))
+
+    def _tell(self, gone: Sequence[_Removed]) -> None:
+        """Count what has left, and tell the listeners. Not under the lock: they may do as they please."""
+        for key, value, cause in gone:
+            self._removals[cause] += 1
+            for listener in self._rules.listeners:
+                try:
+                    listener(key, value, cause)
+                except Exception as error:  # one listener's mistake must not keep others from hearing
+                    self._report("an on_evict listener", error)
+
+    def _report(self, whose: str, error: Exception) -> None:
+        """Count a mistake in the user's functions, and show it where the application shows such things."""
+        self._callback_errors += 1
+        message = f"{whose} of {self._rules.name} raised {type(error).__name__}"
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            _log.error(message, exc_info=error)
+        else:
+            loop.call_exception_handler({"message": message, "exception": error})
+
+    # --- sweeping ---------------------------------------------------------------------------------------------------
+
+    def next_sweep(self) -> float:
+        """Tell when there will be something to sweep, in seconds on the clock; infinity if never."""
+        return -math.inf if self._wheel.size > self._tidy_above else self._wheel.next_due()
+
+    def sweep(self) -> Iterator[None]:
+        """Remove what has expired, one entry at each turn; where one stopped half-way, the next goes on."""
+        steps = self._sweep_steps()
+        while True:
+            with self._lock:
+                gone = next(steps, None)
+            if gone is None:
+                return
+            self._tell(gone)
+            yield
+
+    def _sweep_steps(self) -> Iterator[Sequence[_Removed]]:
+        now = self._rules.clock()
+        for key in self._wheel.due(now):
+            gone: list[_Removed] = []
+            entry = self.entries.get(key)
+            if entry is not None and entry.deadline <= now:
+                self._remove(key, RemovalCause.EXPIRED, gone)
+            elif entry is not None and entry.deadline < NEVER:  # it was moved since it was put here
+                self._wheel.add(key, entry.deadline, now)
+            yield gone
+        if self._wheel.size > self._tidy_above:
+            for _ in self._wheel.tidy(self.entries.__contains__):
+                yield ()
+            self._tidy_above = max(_TIDY_FROM, 2 * self._wheel.size)
+
+    # --- the whole --------------------------------------------------------------------------------------------------
+
+    async def close(self, *, wait: bool) -> None:
+        """Take no more calls; end the loads in the air, or wait for them; then forget everything.
+
+        Args:
+            wait: let loads end by themselves; else they are cancelled.
+        """
+        self.flights.closed = True
+        await self.settle(wait=wait)
+        self.clear()
+
+    async def settle(self, *, wait: bool) -> None:
+        """End the loads in the air of this loop, or wait for them, and its sweeper. Calls that come later begin anew."""
+        await self.flights.drain(cancel=not wait)
+        self._sweeper.stop(asyncio.get_running_loop())
+
+    def restart_after_fork(self) -> None:
+        """Make the tier fit for use in a forked child: the parent's other threads are not there any more."""
+        if self._lock.acquire(blocking=False):
+            self._lock.release()
+            return
+        # One of them was in the midst of a change: what it left half-done is not to be trusted.
+        self._lock = threading.RLock()
+        self._wheel.clear()
+        self._cache.clear()
+
+    def stats(self, hits: int) -> CacheStats:
+        """Give a snapshot of the counters; the hits are counted by the one who hits."""
+        flights = self.flights
+        return CacheStats(
+            hits=hits,
+            misses=flights.misses,
+            coalesced=flights.coalesced,
+            loads=flights.loads,
+            failures=flights.failures,
+            abandoned=flights.abandoned,
+            removals=dict(self._removals),
+            callback_errors=self._callback_errors,
+            in_flight=flights.in_flight(),
+            size=len(self.entries),
+            weight=self._cache.weight,
+            sweeper_alive=self._sweeper.is_armed(),
+        )
+
+
+_all: "weakref.WeakSet[MemoryTier[Any, Any]]" = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for tier in list(_all):
+        tier.restart_after_fork()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)

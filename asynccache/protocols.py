@@ -1,0 +1,67 @@
+"""The words that every floor shares: the sentinel for "nothing there", causes of removal, and the shapes of callbacks.
+
+Nothing here does anything. What a name means is decided here, so that no two floors mean different things by it.
+"""
+
+import enum
+from collections.abc import Callable
+from typing import Final, Literal, Protocol, TypeAlias, TypeVar
+
+
+class _Missing(enum.Enum):
+    """One value, so that a type checker can tell it from `None`, which is a value like any other."""
+
+    MISSING = enum.auto()
+
+    def __repr__(self) -> str:
+        return "MISSING"
+
+
+MISSING: Final = _Missing.MISSING
+"""What a look-up gives where nothing is stored."""
+
+Missing: TypeAlias = Literal[_Missing.MISSING]
+
+Clock: TypeAlias = Callable[[], float]
+"""Tells the time in seconds from any fixed point; must never go back. `time.monotonic` is one."""
+
+
+class TimerHandle(Protocol):
+    """What `SupportsTimers.call_later` gives back."""
+
+    def cancel(self) -> object:
+        """Take the call back, if it has not been made yet."""
+
+
+class SupportsTimers(Protocol):
+    """A clock that also wakes its users: a test's clock, where time passes only when the test says so."""
+
+    def __call__(self) -> float:
+        """Tell the time, in seconds."""
+
+    def call_later(self, delay: float, callback: Callable[[], object]) -> TimerHandle:
+        """Call `callback` once `delay` seconds of this clock's time have passed."""
+
+
+class RemovalCause(enum.Enum):
+    """Why an entry left the cache. The terms are Caffeine's."""
+
+    SIZE = "size"
+    """Evicted: the cache was full."""
+    EXPIRED = "expired"
+    """Its `ttl` or `idle` time was over."""
+    REPLACED = "replaced"
+    """A newer value took its place."""
+    EXPLICIT = "explicit"
+    """It was invalidated, or the cache was cleared."""
+
+
+_K_contra = TypeVar("_K_contra", contravariant=True)
+_V_contra = TypeVar("_V_contra", contravariant=True)
+
+
+class RemovalListener(Protocol[_K_contra, _V_contra]):
+    """Called with each entry that has left a cache, after it has left."""
+
+    def __call__(self, key: _K_contra, value: _V_contra, cause: RemovalCause, /) -> object:
+        """Take note. What it returns is ignored; what it raises is reported and counted, and stops nothing."""

@@ -1,0 +1,1 @@
+"""How a coroutine function gets its cache: the parts of `async_cached`."""

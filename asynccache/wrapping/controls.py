@@ -1,0 +1,136 @@
+"""The controls of a decorated function: `f.cache_info()` and its kin, for one store.
+
+They are ordinary methods here, and become attributes of the wrapper. Arguments are bound to the function's signature
+just as a call's are, so what names a call there names it here.
+"""
+
+import copy
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Final
+
+from asynccache.memory import MemoryTier
+from asynccache.protocols import Missing
+from asynccache.stats import CacheStats
+from asynccache.wrapping.compiled import CompiledFunction, Tally
+from asynccache.wrapping.typed import CacheInfo, CacheParameters
+
+CONTROLS: Final = (
+    "cache_clear", "cache_close", "cache_contains", "cache_info", "cache_invalidate", "cache_key", "cache_lifespan",
+    "cache_parameters", "cache_peek", "cache_put", "cache_refresh", "cache_stats",
+)  # fmt: skip
+"""The names under which a wrapper carries them."""
+
+
+class Controls:
+    """The controls of one store.
+
+    Args:
+        tier: the store.
+        compiled: tells the key of a call.
+        tally: tells the hits.
+        maxsize: as the user gave it.
+        typed: whether keys are typed.
+        copier: copies a value for its caller, if that is wanted.
+        receiver: gives the instance or class that calls are made on, for a method's own store.
+    """
+
+    def __init__(
+        self,
+        tier: MemoryTier[Any, Any],
+        compiled: CompiledFunction,
+        tally: Tally,
+        *,
+        maxsize: int | None,
+        typed: bool,
+        copier: Callable[[Any], Any] | None,
+        receiver: Callable[[], object] | None = None,
+    ) -> None:
+        self._tier = tier
+        self._compiled = compiled
+        self._tally = tally
+        self._maxsize = maxsize
+        self._typed = typed
+        self._copy = copier or _same
+        self._receiver = receiver
+
+    def put_on(self, wrapper: object) -> None:
+        """Make them attributes of a wrapper."""
+        for name in CONTROLS:
+            setattr(wrapper, name, getattr(self, name))
+
+    def without_receiver(self) -> "Controls":
+        """Give controls of the same store that take the receiver as their first argument."""
+        twin = copy.copy(self)
+        twin._receiver = None
+        return twin
+
+    def _with_receiver(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        return args if self._receiver is None else (self._receiver(), *args)
+
+    def cache_key(self, *args: Any, **kwargs: Any) -> Any:
+        key = self._compiled.key_of(*self._with_receiver(args), **kwargs)
+        hash(key)
+        return key
+
+    def cache_info(self) -> CacheInfo:
+        flights = self._tier.flights
+        size = len(self._tier.entries) + flights.in_flight()
+        return CacheInfo(self._tally() + flights.coalesced, flights.misses, self._maxsize, size)
+
+    def cache_stats(self) -> CacheStats:
+        return self._tier.stats(self._tally())
+
+    def cache_parameters(self) -> CacheParameters:
+        flights = self._tier.flights
+        return CacheParameters(
+            typed=self._typed, maxsize=self._maxsize, tasks=flights.in_flight(), closed=flights.closed
+        )
+
+    def cache_clear(self) -> None:
+        self._tier.clear()
+        self._tally(True)
+
+    def cache_invalidate(self, *args: Any, **kwargs: Any) -> bool:
+        return self._tier.invalidate(self.cache_key(*args, **kwargs))
+
+    def cache_contains(self, *args: Any, **kwargs: Any) -> bool:
+        return self._tier.contains(self.cache_key(*args, **kwargs))
+
+    def cache_peek(self, *args: Any, **kwargs: Any) -> Any | Missing:
+        return self._tier.peek(self.cache_key(*args, **kwargs))
+
+    def cache_put(self, value: Any, /, *args: Any, **kwargs: Any) -> None:
+        key = self.cache_key(*args, **kwargs)
+        self._tier.put(key, value, *self._compiled.split(*self._with_receiver(args), **kwargs))
+
+    async def cache_refresh(self, *args: Any, **kwargs: Any) -> Any:
+        key = self.cache_key(*args, **kwargs)
+        receiver = self._with_receiver(args)
+        if self._receiver is not None and receiver[0] is None:
+            raise TypeError("there is no instance to call the method on: ask the class, and give the instance first")
+        call = self._compiled.split(*receiver, **kwargs)
+        return self._copy(await self._tier.flights.fetch(key, *call))
+
+    def set_closed(self, closed: bool) -> None:
+        """Close the store of an instance that is met only after its method was closed."""
+        self._tier.flights.closed = closed
+
+    async def cache_close(self, *, wait: bool = False) -> None:
+        await self._tier.close(wait=wait)
+
+    def cache_lifespan(self, *, wait: bool = False) -> AbstractAsyncContextManager[None]:
+        return lifespan(self._tier, wait)
+
+
+@asynccontextmanager
+async def lifespan(tier: MemoryTier[Any, Any], wait: bool) -> AsyncIterator[None]:
+    """Own the loads and the sweeper of a store on this loop: on leaving, they have ended."""
+    try:
+        yield
+    finally:
+        await tier.settle(wait=wait)
+
+
+def _same(value: Any) -> Any:
+    return value

@@ -1,0 +1,249 @@
+"""Cached methods: a store for each instance, which neither keeps the instance alive nor leaves anything on it.
+
+Stores are found by the instance's identity, never by its equality, and go when the instance goes. What `obj.method`
+gives is an ordinary bound method of a function that belongs to that one instance: a call costs little more than
+binding, and the controls, which are attributes of that function, are the instance's own.
+"""
+
+import asyncio.coroutines
+import functools
+import inspect
+import sys
+import threading
+import weakref
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from types import MethodType
+from typing import Any
+
+from asynccache.protocols import Missing
+from asynccache.stats import CacheStats, total
+from asynccache.wrapping.compiled import Function
+from asynccache.wrapping.controls import Controls
+from asynccache.wrapping.recipe import Recipe
+from asynccache.wrapping.typed import CacheInfo, CacheParameters
+
+
+class CachedMethod:
+    """What stands in the class in a cached method's place.
+
+    Args:
+        recipe: how to make the store of one instance.
+        takes_class: whether calls are made on classes rather than instances.
+    """
+
+    __qualname__: str  # type: ignore[assignment]  # of the method, not of this class
+
+    def __init__(self, recipe: Recipe, *, takes_class: bool) -> None:
+        self._recipe = recipe
+        self._takes_class = takes_class
+        self._targets: dict[int, Function] = {}
+        self._receivers: dict[int, tuple[weakref.ref[Any], Controls]] = {}
+        self._lock = threading.RLock()
+        self._closed = False
+        look_like(self, recipe.function)
+
+    def __get__(self, instance: Any, owner: type[Any] | None = None) -> Any:
+        try:
+            return MethodType(self._targets[id(instance)], instance)
+        except KeyError:
+            return self if instance is None else MethodType(self._target_of(instance), instance)
+
+    def __call__(self, receiver: Any, /, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, Any]:
+        """Call the method by way of its class: the instance comes first."""
+        return self._target_of(receiver)(receiver, *args, **kwargs)
+
+    def __reduce__(self) -> str:
+        return self.__qualname__
+
+    def _target_of(self, receiver: Any) -> Function:
+        here = id(receiver)
+        with self._lock:
+            if here not in self._targets:
+                try:
+                    ref = weakref.ref(receiver, _forgetter(here, self._targets, self._receivers))
+                except TypeError:
+                    raise TypeError(_needs_weak_reference(self.__qualname__, type(receiver))) from None
+                target, controls = self._recipe.make(ref)
+                controls.set_closed(self._closed)
+                self._receivers[here] = ref, controls
+                self._targets[here] = target
+            return self._targets[here]
+
+    # --- controls, asked of the class: about one call they take the instance first, else they are about all -----------
+
+    def _all(self) -> list[Controls]:
+        return [controls for _, controls in list(self._receivers.values())]
+
+    def _addressed(self, args: tuple[Any, ...]) -> tuple[list[Controls], tuple[Any, ...]]:
+        if args and (isinstance(args[0], type) or not self._takes_class):
+            self._target_of(args[0])
+            return [self._receivers[id(args[0])][1]], args[1:]
+        if self._takes_class:
+            # From 3.13 on, `classmethod` tells what it wraps no more than the call itself: which class the controls
+            # are asked of is unknown.
+            return self._all(), args
+        raise TypeError(f"{self.__qualname__} belongs to instances: give the instance first, or ask the instance")
+
+    def _addressed_one(self, args: tuple[Any, ...]) -> tuple[Controls, tuple[Any, ...]]:
+        found, rest = self._addressed(args)
+        if len(found) != 1:
+            raise TypeError(
+                f"{self.__qualname__} is cached for {len(found)} classes: give the class first, "
+                "or write @async_cached above @classmethod"
+            )
+        return found[0], rest
+
+    def cache_info(self) -> CacheInfo:
+        infos = [controls.cache_info() for controls in self._all()]
+        return CacheInfo(
+            sum(info.hits for info in infos),
+            sum(info.misses for info in infos),
+            self._recipe.maxsize,
+            sum(info.currsize for info in infos),
+        )
+
+    def cache_stats(self) -> CacheStats:
+        return total([controls.cache_stats() for controls in self._all()])
+
+    def cache_parameters(self) -> CacheParameters:
+        tasks = sum(controls.cache_parameters()["tasks"] for controls in self._all())
+        return CacheParameters(
+            typed=self._recipe.typed, maxsize=self._recipe.maxsize, tasks=tasks, closed=self._closed
+        )
+
+    def cache_clear(self) -> None:
+        for controls in self._all():
+            controls.cache_clear()
+
+    def cache_invalidate(self, *args: Any, **kwargs: Any) -> bool:
+        found, rest = self._addressed(args)
+        return any([controls.cache_invalidate(*rest, **kwargs) for controls in found])
+
+    def cache_contains(self, *args: Any, **kwargs: Any) -> bool:
+        found, rest = self._addressed(args)
+        return any(controls.cache_contains(*rest, **kwargs) for controls in found)
+
+    def cache_peek(self, *args: Any, **kwargs: Any) -> Any | Missing:
+        controls, rest = self._addressed_one(args)
+        return controls.cache_peek(*rest, **kwargs)
+
+    def cache_put(self, value: Any, /, *args: Any, **kwargs: Any) -> None:
+        controls, rest = self._addressed_one(args)
+        controls.cache_put(value, *rest, **kwargs)
+
+    def cache_key(self, *args: Any, **kwargs: Any) -> Any:
+        controls, rest = self._addressed_one(args)
+        return controls.cache_key(*rest, **kwargs)
+
+    async def cache_refresh(self, *args: Any, **kwargs: Any) -> Any:
+        controls, rest = self._addressed_one(args)
+        return await controls.cache_refresh(*rest, **kwargs)
+
+    async def cache_close(self, *, wait: bool = False) -> None:
+        self._closed = True
+        for controls in self._all():
+            await controls.cache_close(wait=wait)
+
+    @asynccontextmanager
+    async def _lifespans(self, wait: bool) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            async with AsyncExitStack() as stack:
+                for controls in self._all():
+                    await stack.enter_async_context(controls.cache_lifespan(wait=wait))
+
+    def cache_lifespan(self, *, wait: bool = False) -> AbstractAsyncContextManager[None]:
+        return self._lifespans(wait)
+
+
+class CachedClassMethod(CachedMethod):
+    """What `@async_cached` makes of a `classmethod`: bound to the class that it is asked of, subclasses apart."""
+
+    def __get__(self, instance: Any, owner: type[Any] | None = None) -> Any:
+        return super().__get__(type(instance) if owner is None else owner)
+
+
+class SharedMethod:
+    """A method whose instances share one store, as `ignore=("self",)` asks for.
+
+    Args:
+        wrapper: the function, whose first parameter is the instance.
+        controls: its controls, which take no instance.
+    """
+
+    def __init__(self, wrapper: Function, controls: Controls) -> None:
+        self._wrapper = wrapper
+        look_like(self, wrapper)
+        controls.without_receiver().put_on(self)
+
+    def __get__(self, instance: Any, owner: type[Any] | None = None) -> Any:
+        return self if instance is None else MethodType(self._wrapper, instance)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, Any]:
+        return self._wrapper(*args, **kwargs)
+
+    def __reduce__(self) -> str:
+        return self._wrapper.__qualname__
+
+
+class NamelessReceiver:
+    """A function from a class body whose first parameter is not called `self` or `cls`.
+
+    A static method, or a method with a taste of its own? If the class gets it as it is, it is a method, and a
+    `CachedMethod` takes its place; if not, a `staticmethod` stands around it.
+
+    Args:
+        as_function: the wrapper, if it is to be a function.
+        as_method: makes what takes its place, if it is a method.
+    """
+
+    def __init__(self, as_function: Function, as_method: Callable[[], CachedMethod]) -> None:
+        self._as_function = as_function
+        self._as_method = as_method
+        look_like(self, as_function)
+
+    def __set_name__(self, owner: type[Any], name: str) -> None:
+        setattr(owner, name, self._as_method())
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, Any]:
+        return self._as_function(*args, **kwargs)
+
+    def __reduce__(self) -> str:
+        return self._as_function.__qualname__
+
+
+def look_like(wrapper: Any, function: Callable[..., Any]) -> None:
+    """Let an object that stands for a coroutine function pass for one, to `inspect` and to people."""
+    functools.update_wrapper(wrapper, function)
+    if not hasattr(wrapper, "__qualname__"):
+        wrapper.__qualname__ = type(function).__qualname__
+    if sys.version_info >= (3, 12):
+        inspect.markcoroutinefunction(wrapper)
+    else:
+        # What `inspect` looks at where functions cannot be marked. Objects like those that Cython makes have them too.
+        wrapper.__name__ = wrapper.__qualname__.rpartition(".")[2]
+        wrapper.__code__ = _coroutine_function.__code__
+        wrapper.__defaults__ = wrapper.__kwdefaults__ = None
+        wrapper._is_coroutine = asyncio.coroutines._is_coroutine  # type: ignore[attr-defined]
+
+
+async def _coroutine_function() -> None: ...
+
+
+def _forgetter(here: int, *tables: dict[int, Any]) -> Callable[[object], None]:
+    """What is called when a receiver is gone, before its identity can be another object's."""
+
+    def forget(_: object) -> None:
+        for table in tables:
+            table.pop(here, None)
+
+    return forget
+
+
+def _needs_weak_reference(method: str, owner: type[Any]) -> str:
+    return (
+        f"{method} keeps a cache for each instance that goes when the instance goes, but a {owner.__qualname__} cannot "
+        f'be referred to weakly: add "__weakref__" to its __slots__, or let all instances share one cache by ignore=("self",)'
+    )

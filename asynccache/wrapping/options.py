@@ -1,0 +1,153 @@
+"""The decorator's options, read and refused where the user wrote them.
+
+What cannot be meant is a `TypeError` or `ValueError` that says what to write instead. What is read here is right from
+then on, and no other file looks at it again.
+"""
+
+import copy as copying
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from contextvars import ContextVar
+from datetime import timedelta
+from typing import Any, Literal, NoReturn, TypeAlias
+
+from asynccache.core.expiry import seconds
+from asynccache.flight import OnAbandon
+from asynccache.protocols import RemovalListener
+from asynccache.wrapping.parameters import Parameters
+
+Copy: TypeAlias = Literal["deep", "shallow"] | Callable[[Any], Any]
+"""How each caller gets a copy: `copy.deepcopy`, `copy.copy`, or a function of the value."""
+
+AnyListener: TypeAlias = RemovalListener[Any, Any]
+
+
+def read_on_abandon(value: object) -> OnAbandon:
+    """Read `on_abandon`: "cancel", "finish", or a length of time."""
+    if value == "cancel" or value == "finish":
+        return value  # type: ignore[return-value]  # a literal by now, which mypy does not see through `object`
+    if not isinstance(value, int | float | timedelta) or isinstance(value, bool):
+        raise ValueError(f'on_abandon must be "cancel", "finish" or a number of seconds of grace, not {value!r}')
+    grace = seconds("on_abandon", value)
+    return "finish" if grace is None else grace
+
+
+def read_context(value: object) -> bool:
+    """Read `context`; tell whether loads run in a copy of their first caller's context."""
+    if value not in ("caller", "empty"):
+        raise ValueError(f'context must be "caller" (a copy of the first caller\'s) or "empty", not {value!r}')
+    return value == "caller"
+
+
+def read_copy(value: object) -> Callable[[Any], Any] | None:
+    """Read `copy`."""
+    if value is None or callable(value):
+        return value
+    ways: dict[object, Callable[[Any], Any]] = {"deep": copying.deepcopy, "shallow": copying.copy}
+    if isinstance(value, str) and value in ways:
+        return ways[value]
+    raise ValueError(f'copy must be "deep", "shallow", a function of the value, or None, not {value!r}')
+
+
+def read_clock(value: object) -> None:
+    """Refuse a `clock` that cannot be asked."""
+    if not callable(value):
+        raise TypeError(f"clock must be a function that gives seconds, such as time.monotonic, not {value!r}")
+
+
+def read_ignore(value: object, parameters: Parameters, name: str) -> frozenset[str]:
+    """Read `ignore`: names of parameters."""
+    if isinstance(value, str):
+        raise TypeError(f"ignore must be several names: write ignore=({value!r},)")
+    if not isinstance(value, Iterable):
+        raise TypeError(f"ignore must be the names of parameters that do not count, not {value!r}")
+    names = frozenset(value)
+    known = [parameter.name for parameter in parameters.all]
+    for unknown in names - set(known):
+        raise ValueError(f"ignore names {unknown!r}, but the parameters of {name} are {', '.join(known) or 'none'}")
+    return names
+
+
+def read_vary(value: object) -> tuple[ContextVar[Any], ...]:
+    """Read `vary`: context variables."""
+    if isinstance(value, ContextVar):
+        raise TypeError(f"vary must be several context variables: write vary=({value.name},)")
+    found = tuple(value) if isinstance(value, Iterable) else (value,)
+    for variable in found:
+        if not isinstance(variable, ContextVar):
+            raise TypeError(f"vary must be contextvars.ContextVar objects, not {variable!r}")
+    return found
+
+
+def read_listeners(value: object) -> tuple[AnyListener, ...]:
+    """Read `on_evict`: a function of key, value and cause, or several."""
+    if value is None:
+        return ()
+    found = tuple(value) if isinstance(value, Iterable) and not callable(value) else (value,)
+    for listener in found:
+        if not callable(listener):
+            raise TypeError(f"on_evict must be a function of key, value and cause, or several, not {listener!r}")
+        if inspect.iscoroutinefunction(listener):
+            raise TypeError("on_evict must be a plain function, as nobody awaits it: let it put the news on a queue")
+    return found  # type: ignore[return-value]  # callables with three arguments, as far as can be known
+
+
+def read_of_result(option: str, function: Callable[..., Any], parameters: Parameters) -> Callable[..., Any]:
+    """Read a function of the result and the call: one that takes the result alone is welcome too.
+
+    Returns:
+        A function of the result and then the call's arguments.
+
+    Raises:
+        TypeError: it can be called in neither way.
+    """
+    if inspect.iscoroutinefunction(function):
+        raise TypeError(f"{option} must be a plain function, not a coroutine function: nobody awaits it")
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # a built-in that does not tell: `bool` is the likely one
+        return lambda result, *args, **kwargs: function(result)
+    kinds = inspect.Parameter
+    args = [None for p in parameters.all if p.kind in (kinds.POSITIONAL_ONLY, kinds.POSITIONAL_OR_KEYWORD)]
+    kwargs = {p.name: None for p in parameters.all if p.kind is kinds.KEYWORD_ONLY}
+    if _accepts(signature, [None, *args], kwargs):
+        return function
+    if _accepts(signature, [None], {}):
+        return lambda result, *args, **kwargs: function(result)
+    raise TypeError(f"{option} is called with the result and then the call's arguments, or with the result alone")
+
+
+def _accepts(signature: inspect.Signature, args: list[None], kwargs: Mapping[str, None]) -> bool:
+    try:
+        signature.bind(*args, **kwargs)
+    except TypeError:
+        return False
+    return True
+
+
+def explain_unhashable(name: str, has_key_function: bool) -> Callable[[TypeError, object, dict[str, object]], NoReturn]:
+    """Make the function that says which argument has no hash, and what to do about it."""
+
+    def explain(error: TypeError, key: object, arguments: dict[str, object]) -> NoReturn:
+        if has_key_function and not _is_hashable(key):
+            raise TypeError(
+                f"the key= function of {name} gave an unhashable {type(key).__name__}: "
+                "let it give something that can be in a dict, such as a tuple"
+            ) from None
+        for argument, value in arguments.items():
+            if not has_key_function and not _is_hashable(value):
+                raise TypeError(
+                    f"unhashable argument {argument!r} ({type(value).__name__}) of {name}: pass something that can be "
+                    "in a dict, such as a tuple, or tell what to tell calls apart by: key=lambda ...: ..."
+                ) from None
+        raise error
+
+    return explain
+
+
+def _is_hashable(value: object) -> bool:
+    try:
+        hash(value)
+    except TypeError:
+        return False
+    return True

@@ -1,0 +1,154 @@
+"""A function's parameters, as pieces of Python source: how they are declared, passed on, and made into a key.
+
+A wrapper that is compiled with the parameters of the function that it wraps gets its arguments bound, spelled-out
+defaults included, by the interpreter itself. So every spelling of one call is one key, at no cost.
+"""
+
+import inspect
+import keyword
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from inspect import Parameter
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KeyOptions:
+    """What of a call makes its key.
+
+    Attributes:
+        key: a function of the call's arguments that gives it; the others do not apply then.
+        ignore: names of parameters that do not count.
+        typed: whether 1 and 1.0 are different arguments.
+        vary: how many context variables belong to the key.
+    """
+
+    key: Callable[..., Any] | None = None
+    ignore: frozenset[str] = frozenset()
+    typed: bool = False
+    vary: int = 0
+
+
+class Parameters:
+    """The parameters of one function.
+
+    Args:
+        signature: the function's signature.
+        receives: how many leading parameters (`self`, `cls`) are filled by the call's owner, and belong to no key.
+
+    Attributes:
+        prefix: what names of ours begin with, so that they are none of the user's.
+        defaults: the default values, by the name under which `declaration` refers to them.
+    """
+
+    def __init__(self, signature: inspect.Signature, receives: int = 0) -> None:
+        self.all: Sequence[Parameter] = list(signature.parameters.values())
+        self._receives = receives
+        self.prefix = "_"
+        while any(parameter.name.startswith(self.prefix) for parameter in self.all):
+            self.prefix += "_"
+        self.defaults = {
+            f"{self.prefix}default_{parameter.name}": parameter.default
+            for parameter in self.all
+            if parameter.default is not Parameter.empty
+        }
+
+    @property
+    def declaration(self) -> str:
+        """What stands between the parentheses of `def`."""
+        pieces: list[str] = []
+        previous: Parameter | None = None
+        for parameter in self.all:
+            if previous is not None and previous.kind is Parameter.POSITIONAL_ONLY is not parameter.kind:
+                pieces.append("/")
+            if parameter.kind is Parameter.KEYWORD_ONLY and (
+                previous is None or previous.kind not in (Parameter.KEYWORD_ONLY, Parameter.VAR_POSITIONAL)
+            ):
+                pieces.append("*")
+            pieces.append(self._declare(parameter))
+            previous = parameter
+        if previous is not None and previous.kind is Parameter.POSITIONAL_ONLY:
+            pieces.append("/")
+        return ", ".join(pieces)
+
+    def _declare(self, parameter: Parameter) -> str:
+        stars = {Parameter.VAR_POSITIONAL: "*", Parameter.VAR_KEYWORD: "**"}.get(parameter.kind, "")
+        default = "" if parameter.default is Parameter.empty else f"={self.prefix}default_{parameter.name}"
+        return f"{stars}{parameter.name}{default}"
+
+    @property
+    def positional(self) -> str:
+        """The tuple of the arguments that are passed on by position."""
+        pieces = [
+            f"*{parameter.name}" if parameter.kind is Parameter.VAR_POSITIONAL else parameter.name
+            for parameter in self.all
+            if parameter.kind not in (Parameter.KEYWORD_ONLY, Parameter.VAR_KEYWORD)
+        ]
+        return _tuple(pieces)
+
+    @property
+    def keywords(self) -> str:
+        """The dict of the arguments that are passed on by name; "" if there are none."""
+        pieces = [f"{p.name!r}: {p.name}" for p in self.all if p.kind is Parameter.KEYWORD_ONLY]
+        pieces += [f"**{p.name}" for p in self.all if p.kind is Parameter.VAR_KEYWORD]
+        return "{" + ", ".join(pieces) + "}" if pieces else ""
+
+    @property
+    def call(self) -> str:
+        """What stands between the parentheses of a call that passes all arguments on."""
+        pieces: list[str] = []
+        for parameter in self.all:
+            stars = {Parameter.VAR_POSITIONAL: "*", Parameter.VAR_KEYWORD: "**"}.get(parameter.kind, "")
+            name = f"{parameter.name}=" if parameter.kind is Parameter.KEYWORD_ONLY else ""
+            pieces.append(f"{stars}{name}{parameter.name}")
+        return ", ".join(pieces)
+
+    def counting(self, ignore: frozenset[str]) -> list[Parameter]:
+        """The parameters that count in the key."""
+        return [parameter for parameter in self.all[self._receives :] if parameter.name not in ignore]
+
+    def by_name(self, ignore: frozenset[str]) -> str:
+        """The dict of the arguments that count in the key, for messages about one of them."""
+        pieces = [
+            f"**{p.name}" if p.kind is Parameter.VAR_KEYWORD else f"{p.name!r}: {p.name}" for p in self.counting(ignore)
+        ]
+        return "{" + ", ".join(pieces) + "}"
+
+    def key(self, options: KeyOptions) -> str:
+        """The expression that makes the key.
+
+        It may refer to `{prefix}key_of`, the user's function, and to `{prefix}vary_0` and so on, which read context
+        variables. One parameter alone is its own key, as all calls of one function have keys of one form.
+        """
+        if options.key is not None:
+            return f"{self.prefix}key_of({self.call})"
+        counting = self.counting(options.ignore)
+        if len(counting) == 1 and not options.typed and not options.vary:
+            return self._plain_piece(counting[0])
+        pieces = [self._plain_piece(parameter) for parameter in counting]
+        if options.typed:
+            pieces += [self._type_piece(parameter) for parameter in counting]
+        pieces += [f"{self.prefix}vary_{i}({self.prefix}MISSING)" for i in range(options.vary)]
+        return _tuple(pieces)
+
+    def _plain_piece(self, parameter: Parameter) -> str:
+        if parameter.kind is Parameter.VAR_KEYWORD:
+            return f"{self.prefix}tuple({self.prefix}sorted({parameter.name}.items()))"
+        return parameter.name
+
+    def _type_piece(self, parameter: Parameter) -> str:
+        p = self.prefix
+        if parameter.kind is Parameter.VAR_POSITIONAL:
+            return f"{p}tuple({p}map({p}type, {parameter.name}))"
+        if parameter.kind is Parameter.VAR_KEYWORD:
+            return f"{p}tuple([{p}type({parameter.name}[{p}name]) for {p}name in {p}sorted({parameter.name})])"
+        return f"{p}type({parameter.name})"
+
+
+def is_plain_name(name: object) -> bool:
+    """Tell whether a function can be defined under this name."""
+    return isinstance(name, str) and name.isidentifier() and not keyword.iskeyword(name)
+
+
+def _tuple(pieces: Sequence[str]) -> str:
+    return f"({pieces[0]},)" if len(pieces) == 1 else f"({', '.join(pieces)})"

@@ -1,0 +1,58 @@
+"""A decorated function before it has a store: everything that its options decide, once, for all stores to come.
+
+A plain function makes one store of it, a method one for each instance.
+"""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from asynccache.core.bounded import BoundedCache
+from asynccache.memory import MemoryTier, Rules
+from asynccache.wrapping.compiled import CompiledFunction, Function
+from asynccache.wrapping.controls import Controls
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recipe:
+    """How to make a wrapper with a store of its own.
+
+    Attributes:
+        function: the user's function.
+        compiled: its wrapper's code.
+        new_cache: makes an empty bounded mapping.
+        rules: how values are treated.
+        maxsize, typed, copier: as the controls need them.
+    """
+
+    function: Callable[..., Any]
+    compiled: CompiledFunction
+    new_cache: Callable[[], BoundedCache[Any, Any]]
+    rules: Rules
+    maxsize: int | None
+    typed: bool
+    copier: Callable[[Any], Any] | None
+
+    def make(self, receiver: Callable[[], object] | None = None) -> tuple[Function, Controls]:
+        """Make a wrapper, a store and its controls.
+
+        Args:
+            receiver: gives the instance or class that the controls' calls are made on.
+        """
+        cache = self.new_cache()
+        tier = MemoryTier(cache, self.rules, self.function)
+        wrapper, tally = self.compiled.make(cache, tier.flights.fetch)
+        controls = Controls(
+            tier,
+            self.compiled,
+            tally,
+            maxsize=self.maxsize,
+            typed=self.typed,
+            copier=self.copier,
+            receiver=receiver,
+        )
+        # The wrapper keeps its controls, and they the store: flights do not.
+        functools.update_wrapper(wrapper, self.function)
+        controls.put_on(wrapper)
+        return wrapper, controls
