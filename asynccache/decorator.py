@@ -19,7 +19,7 @@ from asynccache.protocols import MISSING, Clock, Missing, RemovalListener, Suppo
 from asynccache.wrapping import options as read
 from asynccache.wrapping.compiled import CompiledFunction, HitOptions
 from asynccache.wrapping.method import CachedClassMethod, CachedMethod, NamelessReceiver, SharedMethod
-from asynccache.wrapping.parameters import KeyOptions, Parameters, is_plain_name
+from asynccache.wrapping.parameters import KeyOptions, Parameters, plain_name
 from asynccache.wrapping.recipe import Recipe
 from asynccache.wrapping.typed import CachedFunction
 
@@ -202,11 +202,10 @@ class _Settings:
         names: dict[str, object] = {f"vary_{i}": variable.get for i, variable in enumerate(self.vary)}
         names |= {"key_of": self.key, "copy": self.copier, "clock": self.clock, "idle": self.expiry.idle}
         names["explain"] = read.explain_unhashable(own_name, self.key is not None)
-        short_name = getattr(function, "__name__", None)
         return Recipe(
             function=function,
             compiled=CompiledFunction(
-                short_name if is_plain_name(short_name) else "cached",
+                plain_name(function, "cached"),
                 parameters,
                 key_options,
                 hit_options,

@@ -32,7 +32,7 @@ class CachedMethod:
         takes_class: whether calls are made on classes rather than instances.
     """
 
-    __qualname__: str  # type: ignore[assignment]  # of the method, not of this class
+    __qualname__: str
 
     def __init__(self, recipe: Recipe, *, takes_class: bool) -> None:
         self._recipe = recipe

@@ -25,7 +25,7 @@ AnyListener: TypeAlias = RemovalListener[Any, Any]
 def read_on_abandon(value: object) -> OnAbandon:
     """Read `on_abandon`: "cancel", "finish", or a length of time."""
     if value == "cancel" or value == "finish":
-        return value  # type: ignore[return-value]  # a literal by now, which mypy does not see through `object`
+        return value
     if not isinstance(value, int | float | timedelta) or isinstance(value, bool):
         raise ValueError(f'on_abandon must be "cancel", "finish" or a number of seconds of grace, not {value!r}')
     grace = seconds("on_abandon", value)
@@ -89,7 +89,7 @@ def read_listeners(value: object) -> tuple[AnyListener, ...]:
             raise TypeError(f"on_evict must be a function of key, value and cause, or several, not {listener!r}")
         if inspect.iscoroutinefunction(listener):
             raise TypeError("on_evict must be a plain function, as nobody awaits it: let it put the news on a queue")
-    return found  # type: ignore[return-value]  # callables with three arguments, as far as can be known
+    return found
 
 
 def read_of_result(option: str, function: Callable[..., Any], parameters: Parameters) -> Callable[..., Any]:

@@ -6,10 +6,13 @@ defaults included, by the interpreter itself. So every spelling of one call is o
 
 import inspect
 import keyword
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from inspect import Parameter
-from typing import Any
+from typing import Any, Final
+
+
+_STARS: Final[Mapping[object, str]] = {Parameter.VAR_POSITIONAL: "*", Parameter.VAR_KEYWORD: "**"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,7 +75,7 @@ class Parameters:
         return ", ".join(pieces)
 
     def _declare(self, parameter: Parameter) -> str:
-        stars = {Parameter.VAR_POSITIONAL: "*", Parameter.VAR_KEYWORD: "**"}.get(parameter.kind, "")
+        stars = _STARS.get(parameter.kind, "")
         default = "" if parameter.default is Parameter.empty else f"={self.prefix}default_{parameter.name}"
         return f"{stars}{parameter.name}{default}"
 
@@ -98,7 +101,7 @@ class Parameters:
         """What stands between the parentheses of a call that passes all arguments on."""
         pieces: list[str] = []
         for parameter in self.all:
-            stars = {Parameter.VAR_POSITIONAL: "*", Parameter.VAR_KEYWORD: "**"}.get(parameter.kind, "")
+            stars = _STARS.get(parameter.kind, "")
             name = f"{parameter.name}=" if parameter.kind is Parameter.KEYWORD_ONLY else ""
             pieces.append(f"{stars}{name}{parameter.name}")
         return ", ".join(pieces)
@@ -145,9 +148,10 @@ class Parameters:
         return f"{p}type({parameter.name})"
 
 
-def is_plain_name(name: object) -> bool:
-    """Tell whether a function can be defined under this name."""
-    return isinstance(name, str) and name.isidentifier() and not keyword.iskeyword(name)
+def plain_name(function: object, otherwise: str) -> str:
+    """Give a function's name, if another can be defined under it."""
+    name = getattr(function, "__name__", otherwise)
+    return name if isinstance(name, str) and name.isidentifier() and not keyword.iskeyword(name) else otherwise
 
 
 def _tuple(pieces: Sequence[str]) -> str:
