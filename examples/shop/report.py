@@ -68,7 +68,8 @@ def _explanation(without: Run, with_cache: Run) -> list[str]:
     faster = without.measured.seconds / with_cache.measured.seconds
     return [
         f"With the cache the same requests were served {faster:.1f} times as fast: {spared:.0%} of the database calls",
-        "were not needed. The slowest 1% still wait for the database, in line behind all others that do.",
+        "were not needed. Pages that the cache does not hold yet still wait for the database (p99); the line there",
+        "stays long, since each client asks for its next page as soon as it has an answer.",
         "",
         "Try an invalidation by hand: start the service with `python -m examples.shop.service`, then",
         "  curl http://127.0.0.1:8080/products/P000001",
