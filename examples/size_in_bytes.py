@@ -18,7 +18,7 @@ def size(_key: object, picture: bytes) -> int:
     return len(picture)
 
 
-@async_cached(maxsize=None, max_weight=BUDGET, weigher=size, policy="lru")
+@async_cached(max_weight=BUDGET, weigher=size, policy="lru")
 async def picture(name: str, kilobytes: int) -> bytes:
     """Stand for a download."""
     loads.append(name)
