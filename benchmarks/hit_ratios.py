@@ -1,6 +1,6 @@
 """Hit ratios of every policy, beside those of libCacheSim where that has the same policy.
 
-    python benchmarks/hit_ratios.py [TRACE.gz ...] [--sizes 0.001,0.01,0.05,0.1,0.2] [--weighted]
+    python benchmarks/hit_ratios.py [TRACE.gz ...] [--sizes 0.001,0.01,0.05,0.1,0.2] [--policies LRU,SIEVE] [--weighted]
 
 A trace is text, gzipped or not, one access a line: a whole number as key and, optionally, a size. Without traces, three
 made ones are replayed: Zipf, a loop, and Zipf with scans. A size is a share of the distinct keys (with `--weighted`, of
@@ -96,9 +96,8 @@ OURS: dict[str, Make] = {
     "SIEVE": SieveCache,
     "S3-FIFO": S3FIFOCache,
     "S3-FIFO 10%": lambda maxsize, **weights: S3FIFOCache(maxsize, small=0.1, small_places=0, **weights),
+    "TinyLFU 10%": TinyLFUCache,
     "TinyLFU 1%": lambda maxsize, **weights: TinyLFUCache(maxsize, window=0.01, **weights),
-    "TinyLFU 10%": lambda maxsize, **weights: TinyLFUCache(maxsize, window=0.1, **weights),
-    "TinyLFU": TinyLFUCache,
     "GDSF": GDSFCache,
 }
 
@@ -166,14 +165,14 @@ def make_cache(name: str, capacity: int, weighted: bool) -> BoundedCache[int, in
     return OURS[name](capacity)
 
 
-def compare(trace: Trace, shares: list[float], weighted: bool) -> dict[str, list[float]]:
+def compare(trace: Trace, names: list[str], shares: list[float], weighted: bool) -> dict[str, list[float]]:
     """Print a table for a trace; return for each column the shares of FIFO's misses that were removed."""
     simulator = Simulator(trace, weighted) if importlib.util.find_spec("libcachesim") else None
     accesses = len(trace.keys)
     removed: dict[str, list[float]] = {}
     for capacity in capacities(trace, shares, weighted):
         fifo_misses = accesses - count_hits(make_cache("FIFO", capacity, weighted), trace, weighted)
-        for name in OURS:
+        for name in names:
             hits = count_hits(make_cache(name, capacity, weighted), trace, weighted)
             removed.setdefault(name, []).append(100 * (1 - (accesses - hits) / fifo_misses))
             row = f"{trace.name:14} {capacity:>9} {name:12} {100 * hits / accesses:7.3f}%"
@@ -191,14 +190,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("traces", nargs="*", type=Path)
     parser.add_argument("--sizes", default="0.001,0.01,0.05,0.1,0.2")
-    parser.add_argument("--weighted", action="store_true", help="capacities in units of size; traces without are skipped")
+    parser.add_argument("--policies", default=",".join(OURS), help="those to replay, of " + ", ".join(OURS))
+    parser.add_argument("--weighted", action="store_true", help="by size; traces without are left out")
     options = parser.parse_args()
     shares = [float(share) for share in options.sizes.split(",")]
+    names: list[str] = options.policies.split(",")
     means: dict[str, list[float]] = {}
     for trace in map(read_trace, options.traces) if options.traces else made_traces():
         if options.weighted and trace.sizes is None:
             continue
-        for name, values in compare(trace, shares, options.weighted).items():
+        for name, values in compare(trace, names, shares, options.weighted).items():
             if trace.name not in DIAGNOSTIC and values:
                 means.setdefault(name, []).append(sum(values) / len(values))
     print("\nShare of FIFO's misses removed, mean over sizes, then over traces")

@@ -39,18 +39,23 @@ class EntryQueue(Generic[K, V]):
 
     Args:
         place: the number, not 0, that entries in this queue carry.
+
+    Attributes:
+        size: how many entries there are, which is also `len()`; an attribute is quicker to read on the way to an
+            eviction.
     """
 
-    __slots__ = ("_front", "_rest", "_shells", "place")
+    __slots__ = ("_front", "_rest", "_shells", "place", "size")
 
     def __init__(self, place: int) -> None:
         self.place = place
         self._front: deque[QueuedEntry[K, V]] = deque()
         self._rest: deque[QueuedEntry[K, V]] = deque()
         self._shells = 0
+        self.size = 0
 
     def __len__(self) -> int:
-        return len(self._front) + len(self._rest) - self._shells
+        return self.size
 
     def __iter__(self) -> Iterator[QueuedEntry[K, V]]:
         """Go through the entries, oldest first."""
@@ -69,6 +74,7 @@ class EntryQueue(Generic[K, V]):
         queued: QueuedEntry[K, V] = entry  # type: ignore[assignment]  # as the cache's entry_type says
         queued.place = self.place
         self._rest.append(queued)
+        self.size += 1
 
     def popleft(self) -> QueuedEntry[K, V]:
         """Take out the oldest entry.
@@ -78,6 +84,7 @@ class EntryQueue(Generic[K, V]):
         """
         entry = (self._front or self._rest).popleft()
         entry.place = NOWHERE
+        self.size -= 1
         if self._shells:
             self._drop_oldest_shells()
         return entry
@@ -87,7 +94,8 @@ class EntryQueue(Generic[K, V]):
         queued: QueuedEntry[K, V] = entry  # type: ignore[assignment]  # as the cache's entry_type says
         queued.place = NOWHERE
         self._shells += 1
-        if self._shells > len(self):
+        self.size -= 1
+        if self._shells > self.size:
             self._tidy()
         self._drop_oldest_shells()
 
@@ -96,6 +104,7 @@ class EntryQueue(Generic[K, V]):
         self._front.clear()
         self._rest.clear()
         self._shells = 0
+        self.size = 0
 
     def _drop_oldest_shells(self) -> None:
         while self._shells:

@@ -164,27 +164,29 @@ class S3FIFOCache(BoundedCache[K, V]):
         queued: QueuedEntry[K, V] = entry  # type: ignore[assignment]  # as entry_type says
         if queued.place == _SMALL:
             self._small.remove(queued)
-            self._lighten_small(queued.weight)
+            self._small_weight = self._small_weight - queued.weight if self._small.size else 0
         else:
             self._main.remove(queued)
 
     def _victim(self) -> Entry[K, V]:
         self._was_full = True
-        if self._small and self._weight - self._small_weight <= self._main_limit:
+        if self._small.size and self._weight - self._small_weight <= self._main_limit:
             return self._leave_small() or self._leave_main()
         return self._leave_main()
 
     def _leave_small(self) -> Entry[K, V] | None:
         """Move what has proved itself to the main queue, and take out the first that has not; None if all had."""
+        small = self._small
         for _ in range(_SCAN_LIMIT):
-            entry = self._small.popleft()
-            self._lighten_small(entry.weight)
+            entry = small.popleft()
+            # Sums of floats drift, as in the base.
+            self._small_weight = self._small_weight - entry.weight if small.size else 0
             if entry.visits < self._promote_at:
                 self._ghost.remember(hash(entry.key), self._ghost_limit())
                 return entry
             entry.visits = 0
             self._main.append(entry)
-            if not self._small:
+            if not small.size:
                 break
         return None
 
@@ -200,12 +202,9 @@ class S3FIFOCache(BoundedCache[K, V]):
         return entry
 
     def _ghost_limit(self) -> int:
-        counted = self._maxsize if self._max_weight is None and self._maxsize is not None else len(self.entries)
-        return int(counted * self._ghost_share)
-
-    def _lighten_small(self, weight: float) -> None:
-        # Sums of floats drift, as in the base.
-        self._small_weight = self._small_weight - weight if self._small else 0
+        if self._max_weight is None and self._maxsize is not None:
+            return int(self._maxsize * self._ghost_share)
+        return int(len(self.entries) * self._ghost_share)
 
     def _reweigh(self, entry: Entry[K, V], weight: float) -> None:
         queued: QueuedEntry[K, V] = entry  # type: ignore[assignment]  # as entry_type says

@@ -66,5 +66,5 @@ class SieveCache(BoundedCache[K, V]):
         self._ahead.clear()
 
     def _turn_back_at_the_end(self) -> None:
-        if not self._ahead:
+        if not self._ahead.size:
             self._passed, self._ahead = self._ahead, self._passed
