@@ -10,7 +10,6 @@ import asyncio
 from asynccache import RemovalCause, async_cached
 from asynccache.testing import ManualClock
 
-
 clock = ManualClock()
 
 
