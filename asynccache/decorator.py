@@ -13,7 +13,7 @@ from typing import Any, Literal, ParamSpec, Protocol, TypeVar, cast, overload
 from asynccache.core.bounded import BoundedCache, check_max_weight, check_maxsize
 from asynccache.core.expiry import Expiry, Seconds, Ttl
 from asynccache.core.policies import choose_policy
-from asynccache.flight import OnAbandon
+from asynccache.flights import OnAbandon
 from asynccache.memory import Rules
 from asynccache.protocols import MISSING, Clock, Missing, RemovalListener, SupportsTimers
 from asynccache.wrapping import options as read
@@ -33,7 +33,9 @@ DEFAULT_MAXSIZE = 1024
 class Decorator(Protocol):
     """What `async_cached(...)` gives: to be put on a coroutine function."""
 
-    def __call__(self, function: Callable[P, Coroutine[Any, Any, R]], /) -> CachedFunction[P, R]: ...
+    def __call__(self, function: Callable[P, Coroutine[Any, Any, R]], /) -> CachedFunction[P, R]:
+        """Give the function its cache."""
+        ...
 
 
 @overload
@@ -41,7 +43,7 @@ def async_cached(function: Callable[P, Coroutine[Any, Any, R]], /) -> CachedFunc
 @overload
 def async_cached(
     *,
-    maxsize: int | None | Missing = ...,
+    maxsize: int | Missing | None = ...,
     max_weight: float | None = ...,
     weigher: Callable[[Any, Any], float] | None = ...,
     policy: str | type[BoundedCache[Any, Any]] = ...,
@@ -115,7 +117,7 @@ class _Settings:
     def __init__(
         self,
         *,
-        maxsize: int | None | Missing = MISSING,
+        maxsize: int | Missing | None = MISSING,
         max_weight: float | None = None,
         weigher: Callable[[Any, Any], float] | None = None,
         policy: str | type[BoundedCache[Any, Any]] = "auto",
@@ -164,9 +166,9 @@ class _Settings:
     def decorate(self, function: Any, /) -> Any:
         """Wrap a function, in whatever form it comes."""
         if isinstance(function, staticmethod):
-            return staticmethod(self._as_function(_checked(function.__func__)))
+            return staticmethod(self._as_function(_checked(_inner(function))))
         if isinstance(function, classmethod):
-            return self._as_method(_checked(function.__func__), CachedClassMethod, takes_class=True)
+            return self._as_method(_checked(_inner(function)), CachedClassMethod, takes_class=True)
         if isinstance(function, functools.partialmethod):
             return self._as_method(_unbound(function), CachedMethod, takes_class=False)
         function = _checked(function)
@@ -237,6 +239,10 @@ class _Settings:
 
 def _nobody() -> None:
     """The receiver of calls for which no instance counts."""
+
+
+def _inner(method: Any) -> Any:
+    return method.__func__
 
 
 def _checked(function: Any) -> Any:

@@ -15,14 +15,15 @@ import weakref
 from collections import Counter
 from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Generic, TypeAlias, TypeVar
+from typing import Any, Final, Generic, TypeAlias, TypeVar, cast
 
 from asynccache.core.bounded import BoundedCache
-from asynccache.core.entry import NEVER, SlidingEntry, sliding
+from asynccache.core.entry import NEVER, Entry, SlidingEntry, sliding
 from asynccache.core.expiry import Expiry
 from asynccache.core.single_use import refuse_single_use
 from asynccache.core.wheel import ExpiryWheel
-from asynccache.flight import Flight, Flights, OnAbandon
+from asynccache.flight import Flight
+from asynccache.flights import Flights, OnAbandon
 from asynccache.protocols import MISSING, Clock, Missing, RemovalCause, RemovalListener, SupportsTimers
 from asynccache.stats import CacheStats
 from asynccache.sweeper import Sweeper, start_timer
@@ -50,6 +51,10 @@ class Rules:
 
 
 _Removed: TypeAlias = tuple[Any, Any, RemovalCause]
+_Terms: TypeAlias = tuple[float, float | None]
+"""What a value weighs, and how many seconds it lives (None for ever)."""
+
+_NOT_STORED: Final[_Terms] = (math.inf, 0.0)
 
 
 class MemoryTier(Generic[K, V]):
@@ -72,6 +77,8 @@ class MemoryTier(Generic[K, V]):
         self._sweeper = Sweeper(self, rules.clock)
         self._removals: Counter[RemovalCause] = Counter()
         self._callback_errors = 0
+        self._can_expire = rules.expiry.can_expire
+        self._terms = _fixed_terms(cache, rules)
         self._entry_type = cache.entry_type if rules.expiry.idle is None else sliding(cache.entry_type)
         self.entries = cache.entries
         self.flights: Flights[K, V] = Flights(
@@ -103,41 +110,39 @@ class MemoryTier(Generic[K, V]):
     def _store(
         self, key: K, value: V, args: tuple[Any, ...], kwargs: Mapping[str, Any], flight: Flight[K] | None
     ) -> None:
-        terms = self._appraise(key, value, args, kwargs)
+        terms = self._terms or self._appraise(key, value, args, kwargs)
         gone: list[_Removed] = []
         with self._lock:
             if flight is None:
                 self.flights.detach(key)
             elif flight.is_detached:
                 return
-            if terms is None:
+            if terms is _NOT_STORED:
                 self._remove(key, RemovalCause.REPLACED, gone)
             else:
-                self._enter(key, value, *terms, gone)
-        self._tell(gone)
+                self._enter(key, value, terms, gone)
+        if gone:
+            self._tell(gone)
 
-    def _appraise(
-        self, key: K, value: V, args: tuple[Any, ...], kwargs: Mapping[str, Any]
-    ) -> tuple[float, float | None] | None:
-        """Tell a value's weight and time to live; None if it is not to be stored. The user's own code runs here."""
+    def _appraise(self, key: K, value: V, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> _Terms:
+        """Tell a value's weight and time to live. The user's own functions run here."""
         rules = self._rules
         try:
             if rules.store_if is not None and not rules.store_if(value, *args, **kwargs):
-                return None
+                return _NOT_STORED
             ttl = rules.expiry.time_to_live(value, args, kwargs)
             weight = self._cache.weigh(key, value)
         except Exception as error:  # a mistake in an option costs the entry, not the caller's value
             self._report("a function given as an option", error)
-            return None
+            return _NOT_STORED
         if ttl == 0 or rules.expiry.idle == 0 or not self._cache.fits(weight):
-            return None
+            return _NOT_STORED
         return weight, ttl
 
-    def _enter(self, key: K, value: V, weight: float, ttl: float | None, gone: list[_Removed]) -> None:
-        expiry = self._rules.expiry
-        now = self._rules.clock() if expiry.can_expire else 0.0
-        limit = expiry.limit(ttl, now, random.random)
-        deadline = expiry.deadline(limit, now)
+    def _enter(self, key: K, value: V, terms: _Terms, gone: list[_Removed]) -> None:
+        """Put a value in the place of `key`. An expiring cache dates it, and sees to it that it is swept."""
+        weight, ttl = terms
+        now = self._rules.clock() if self._can_expire else 0.0
         entry = self.entries.get(key)
         if entry is None:
             known_until = NEVER
@@ -149,14 +154,21 @@ class MemoryTier(Generic[K, V]):
             gone.append((key, entry.value, cause))
             evicted = self._cache.replace(entry, value, weight)
             entry = self.entries[key]
-        gone += [(victim.key, victim.value, RemovalCause.SIZE) for victim in evicted]
-        # After the value: a reader in another thread that comes between the two takes the new value for an old one,
-        # which costs a load; the other way round it would be served an old one.
-        entry.deadline = deadline
-        if isinstance(entry, SlidingEntry):
-            entry.limit = limit
+        if evicted:
+            gone += [(victim.key, victim.value, RemovalCause.SIZE) for victim in evicted]
+        if self._can_expire:
+            self._date(entry, ttl, now, known_until)
+
+    def _date(self, entry: Entry[K, V], ttl: float | None, now: float, known_until: float) -> None:
+        expiry = self._rules.expiry
+        limit = expiry.limit(ttl, now, random.random)
+        # The value is there already: a reader in another thread that comes between the two takes the new value for an
+        # old one, which costs a load; the other way round it would be served an old one.
+        entry.deadline = deadline = expiry.deadline(limit, now)
+        if expiry.idle is not None:
+            cast("SlidingEntry[K, V]", entry).limit = limit
         if deadline < known_until:
-            self._wheel.add(key, deadline, now)
+            self._wheel.add(entry.key, deadline, now)
         if deadline < NEVER:
             self._wake_sweeper()
 
@@ -275,7 +287,7 @@ class MemoryTier(Generic[K, V]):
         self.clear()
 
     async def settle(self, *, wait: bool) -> None:
-        """End the loads in the air of this loop, or wait for them, and its sweeper. Calls that come later begin anew."""
+        """End this loop's loads in the air, or wait for them, and its sweeper. Calls that come later begin anew."""
         await self.flights.drain(cancel=not wait)
         self._sweeper.stop(asyncio.get_running_loop())
 
@@ -306,6 +318,14 @@ class MemoryTier(Generic[K, V]):
             weight=self._cache.weight,
             sweeper_alive=self._sweeper.is_armed(),
         )
+
+
+def _fixed_terms(cache: BoundedCache[Any, Any], rules: Rules) -> _Terms | None:
+    """The terms that hold for every value, where none of the user's functions decides them."""
+    expiry = rules.expiry
+    if rules.store_if is not None or callable(expiry.ttl) or cache.max_weight is not None:
+        return None
+    return _NOT_STORED if expiry.ttl == 0 or expiry.idle == 0 or not cache.fits(1) else (1, expiry.ttl)
 
 
 _all: "weakref.WeakSet[MemoryTier[Any, Any]]" = weakref.WeakSet()

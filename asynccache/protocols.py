@@ -31,6 +31,7 @@ class TimerHandle(Protocol):
 
     def cancel(self) -> object:
         """Take the call back, if it has not been made yet."""
+        ...
 
 
 class SupportsTimers(Protocol):
@@ -38,9 +39,11 @@ class SupportsTimers(Protocol):
 
     def __call__(self) -> float:
         """Tell the time, in seconds."""
+        ...
 
     def call_later(self, delay: float, callback: Callable[[], object]) -> TimerHandle:
         """Call `callback` once `delay` seconds of this clock's time have passed."""
+        ...
 
 
 class RemovalCause(enum.Enum):
@@ -65,3 +68,4 @@ class RemovalListener(Protocol[_K_contra, _V_contra]):
 
     def __call__(self, key: _K_contra, value: _V_contra, cause: RemovalCause, /) -> object:
         """Take note. What it returns is ignored; what it raises is reported and counted, and stops nothing."""
+        ...

@@ -32,9 +32,11 @@ class Sweepable(Protocol):
 
     def next_sweep(self) -> float:
         """Tell when there will be something to sweep, in seconds on the cache's clock; infinity if never."""
+        ...
 
     def sweep(self) -> Iterator[None]:
         """Sweep what is due, one entry at each turn; where one stopped half-way, the next goes on."""
+        ...
 
 
 def start_timer(

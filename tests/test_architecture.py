@@ -32,6 +32,7 @@ FLOORS: Final = {
     "stores": 3,
     # 2: one concern a file
     "flight": 2,
+    "flights": 2,
     "metrics": 2,
     "serializers": 2,
     "sweeper": 2,
@@ -45,7 +46,7 @@ FLOORS: Final = {
 }
 """The floor of every module and folder right inside the package."""
 
-MATES: Final = {"__main__": {"cli"}, "decorator": {"wrapping"}}
+MATES: Final = {"__main__": {"cli"}, "decorator": {"wrapping"}, "flights": {"flight"}}
 """Who may import whom on the same floor."""
 
 IMPURE: Final = {

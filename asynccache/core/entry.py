@@ -1,7 +1,7 @@
 """What a bounded mapping keeps for one key."""
 
 import math
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, TypeVar, cast
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -27,7 +27,7 @@ class Entry(Generic[K, V]):
     weight: float
     """What the entry takes of `max_weight`; 1 without a weigher."""
     deadline: float
-    """The moment, on the owner's clock, from which the value must not be served. Kept for the owner: no policy reads it."""
+    """The moment, on the owner's clock, from which the value must not be served. No policy reads it."""
 
     def __init__(self, key: K, value: V, weight: float = 1) -> None:
         self.key = key
@@ -38,13 +38,15 @@ class Entry(Generic[K, V]):
 
 
 class SlidingEntry(Entry[K, V]):
-    """An entry whose deadline moves with each hit, and the moment that it cannot move beyond."""
+    """What a checker knows of the entries that `sliding` makes: their deadline moves with each hit."""
 
     __slots__ = ("limit",)
 
     limit: float
+    """The moment that the deadline cannot move beyond."""
 
 
 def sliding(entry_type: type[Entry[K, V]]) -> type[SlidingEntry[K, V]]:
-    """Give a policy's kind of entry the `limit` of a `SlidingEntry`, and its place in memory to those only who need it."""
-    return type("Sliding" + entry_type.__name__, (entry_type,), {"__slots__": ("limit",)})
+    """Make a policy's kind of entry one that has a `limit`: who needs none pays no memory for it."""
+    made = type("Sliding" + entry_type.__name__, (entry_type,), {"__slots__": ("limit",)})
+    return cast("type[SlidingEntry[K, V]]", made)

@@ -1,6 +1,11 @@
 """Values that cannot be given to a second caller."""
 
 import inspect
+from types import NoneType
+from typing import Final
+
+_REUSABLE: Final = frozenset({NoneType, bool, bytes, dict, float, frozenset, int, list, set, str, tuple})
+"""What most loads give: known to be no trouble, without a closer look."""
 
 
 def refuse_single_use(value: object, name: str) -> None:
@@ -14,6 +19,8 @@ def refuse_single_use(value: object, name: str) -> None:
         TypeError: the value is an awaitable, an iterator or an async iterator (a generator, an open file, ...).
     """
     kind = type(value)
+    if kind in _REUSABLE:
+        return
     if hasattr(kind, "__await__"):
         if inspect.iscoroutine(value):
             value.close()  # or it would complain that it was never awaited

@@ -36,7 +36,9 @@ _OWN_NAMES: Final[Mapping[str, object]] = {
 class Tally(Protocol):
     """Tells the hits so far; with True, begins anew."""
 
-    def __call__(self, reset: bool = False, /) -> int: ...
+    def __call__(self, reset: bool = False, /) -> int:
+        """Tell, and begin anew if so told."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -5,7 +5,7 @@ just as a call's are, so what names a call there names it here.
 """
 
 import copy
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ from asynccache.memory import MemoryTier
 from asynccache.protocols import Missing
 from asynccache.stats import CacheStats
 from asynccache.wrapping.compiled import CompiledFunction, Tally
-from asynccache.wrapping.typed import CacheInfo, CacheParameters
+from asynccache.wrapping.typed import CachedFunction, CacheInfo, CacheParameters
 
 CONTROLS: Final = (
     "cache_clear", "cache_close", "cache_contains", "cache_info", "cache_invalidate", "cache_key", "cache_lifespan",
@@ -124,12 +124,16 @@ class Controls:
 
 
 @asynccontextmanager
-async def lifespan(tier: MemoryTier[Any, Any], wait: bool) -> AsyncIterator[None]:
+async def lifespan(tier: MemoryTier[Any, Any], wait: bool) -> AsyncGenerator[None, None]:
     """Own the loads and the sweeper of a store on this loop: on leaving, they have ended."""
     try:
         yield
     finally:
         await tier.settle(wait=wait)
+
+
+for _name in CONTROLS:
+    getattr(Controls, _name).__doc__ = getattr(CachedFunction, _name).__doc__  # said once, where users look
 
 
 def _same(value: Any) -> Any:

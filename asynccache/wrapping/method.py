@@ -11,7 +11,7 @@ import inspect
 import sys
 import threading
 import weakref
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from types import MethodType
 from typing import Any
@@ -63,7 +63,7 @@ class CachedMethod:
                 try:
                     ref = weakref.ref(receiver, _forgetter(here, self._targets, self._receivers))
                 except TypeError:
-                    raise TypeError(_needs_weak_reference(self.__qualname__, type(receiver))) from None
+                    raise TypeError(_needs_weak_reference(self.__qualname__, receiver)) from None
                 target, controls = self._recipe.make(ref)
                 controls.set_closed(self._closed)
                 self._receivers[here] = ref, controls
@@ -108,9 +108,7 @@ class CachedMethod:
 
     def cache_parameters(self) -> CacheParameters:
         tasks = sum(controls.cache_parameters()["tasks"] for controls in self._all())
-        return CacheParameters(
-            typed=self._recipe.typed, maxsize=self._recipe.maxsize, tasks=tasks, closed=self._closed
-        )
+        return CacheParameters(typed=self._recipe.typed, maxsize=self._recipe.maxsize, tasks=tasks, closed=self._closed)
 
     def cache_clear(self) -> None:
         for controls in self._all():
@@ -118,7 +116,8 @@ class CachedMethod:
 
     def cache_invalidate(self, *args: Any, **kwargs: Any) -> bool:
         found, rest = self._addressed(args)
-        return any([controls.cache_invalidate(*rest, **kwargs) for controls in found])
+        forgotten = [controls.cache_invalidate(*rest, **kwargs) for controls in found]
+        return any(forgotten)
 
     def cache_contains(self, *args: Any, **kwargs: Any) -> bool:
         found, rest = self._addressed(args)
@@ -146,7 +145,7 @@ class CachedMethod:
             await controls.cache_close(wait=wait)
 
     @asynccontextmanager
-    async def _lifespans(self, wait: bool) -> AsyncIterator[None]:
+    async def _lifespans(self, wait: bool) -> AsyncGenerator[None, None]:
         try:
             yield
         finally:
@@ -242,8 +241,9 @@ def _forgetter(here: int, *tables: dict[int, Any]) -> Callable[[object], None]:
     return forget
 
 
-def _needs_weak_reference(method: str, owner: type[Any]) -> str:
+def _needs_weak_reference(method: str, receiver: object) -> str:
+    owner = type(receiver)
     return (
         f"{method} keeps a cache for each instance that goes when the instance goes, but a {owner.__qualname__} cannot "
-        f'be referred to weakly: add "__weakref__" to its __slots__, or let all instances share one cache by ignore=("self",)'
+        'be referred to weakly: add "__weakref__" to its __slots__, or let all share one cache by ignore=("self",)'
     )

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any, Literal, NoReturn, TypeAlias
 
 from asynccache.core.expiry import seconds
-from asynccache.flight import OnAbandon
+from asynccache.flights import OnAbandon
 from asynccache.protocols import RemovalListener
 from asynccache.wrapping.parameters import Parameters
 
@@ -24,9 +24,11 @@ AnyListener: TypeAlias = RemovalListener[Any, Any]
 
 def read_on_abandon(value: object) -> OnAbandon:
     """Read `on_abandon`: "cancel", "finish", or a length of time."""
-    if value == "cancel" or value == "finish":
-        return value
-    if not isinstance(value, int | float | timedelta) or isinstance(value, bool):
+    if value == "cancel":
+        return "cancel"
+    if value == "finish":
+        return "finish"
+    if isinstance(value, bool) or not isinstance(value, int | float | timedelta):
         raise ValueError(f'on_abandon must be "cancel", "finish" or a number of seconds of grace, not {value!r}')
     grace = seconds("on_abandon", value)
     return "finish" if grace is None else grace
@@ -39,13 +41,14 @@ def read_context(value: object) -> bool:
     return value == "caller"
 
 
-def read_copy(value: object) -> Callable[[Any], Any] | None:
+def read_copy(value: Copy | None) -> Callable[[Any], Any] | None:
     """Read `copy`."""
     if value is None or callable(value):
         return value
-    ways: dict[object, Callable[[Any], Any]] = {"deep": copying.deepcopy, "shallow": copying.copy}
-    if isinstance(value, str) and value in ways:
-        return ways[value]
+    if value == "deep":
+        return copying.deepcopy
+    if value == "shallow":
+        return copying.copy
     raise ValueError(f'copy must be "deep", "shallow", a function of the value, or None, not {value!r}')
 
 
@@ -55,11 +58,11 @@ def read_clock(value: object) -> None:
         raise TypeError(f"clock must be a function that gives seconds, such as time.monotonic, not {value!r}")
 
 
-def read_ignore(value: object, parameters: Parameters, name: str) -> frozenset[str]:
+def read_ignore(value: Iterable[str], parameters: Parameters, name: str) -> frozenset[str]:
     """Read `ignore`: names of parameters."""
     if isinstance(value, str):
         raise TypeError(f"ignore must be several names: write ignore=({value!r},)")
-    if not isinstance(value, Iterable):
+    if not _is_iterable(value):
         raise TypeError(f"ignore must be the names of parameters that do not count, not {value!r}")
     names = frozenset(value)
     known = [parameter.name for parameter in parameters.all]
@@ -68,28 +71,42 @@ def read_ignore(value: object, parameters: Parameters, name: str) -> frozenset[s
     return names
 
 
-def read_vary(value: object) -> tuple[ContextVar[Any], ...]:
+def read_vary(value: Iterable[ContextVar[Any]]) -> tuple[ContextVar[Any], ...]:
     """Read `vary`: context variables."""
-    if isinstance(value, ContextVar):
-        raise TypeError(f"vary must be several context variables: write vary=({value.name},)")
-    found = tuple(value) if isinstance(value, Iterable) else (value,)
+    if not _is_iterable(value):
+        raise TypeError(f"vary must be several context variables: write vary=(tenant,), not {value!r}")
+    found = tuple(value)
     for variable in found:
-        if not isinstance(variable, ContextVar):
-            raise TypeError(f"vary must be contextvars.ContextVar objects, not {variable!r}")
+        _check_context_variable(variable)
     return found
 
 
-def read_listeners(value: object) -> tuple[AnyListener, ...]:
+def _check_context_variable(variable: object) -> None:
+    if not isinstance(variable, ContextVar):
+        raise TypeError(f"vary must be contextvars.ContextVar objects, not {variable!r}")
+
+
+def read_listeners(value: AnyListener | Iterable[AnyListener] | None) -> tuple[AnyListener, ...]:
     """Read `on_evict`: a function of key, value and cause, or several."""
     if value is None:
         return ()
-    found = tuple(value) if isinstance(value, Iterable) and not callable(value) else (value,)
+    if not callable(value) and not _is_iterable(value):
+        raise TypeError(f"on_evict must be a function of key, value and cause, or several, not {value!r}")
+    found = (value,) if callable(value) else tuple(value)
     for listener in found:
-        if not callable(listener):
-            raise TypeError(f"on_evict must be a function of key, value and cause, or several, not {listener!r}")
-        if inspect.iscoroutinefunction(listener):
-            raise TypeError("on_evict must be a plain function, as nobody awaits it: let it put the news on a queue")
+        _check_listener(listener)
     return found
+
+
+def _check_listener(listener: object) -> None:
+    if not callable(listener):
+        raise TypeError(f"on_evict must be a function of key, value and cause, or several, not {listener!r}")
+    if inspect.iscoroutinefunction(listener):
+        raise TypeError("on_evict must be a plain function, as nobody awaits it: let it put the news on a queue")
+
+
+def _is_iterable(value: object) -> bool:
+    return isinstance(value, Iterable)
 
 
 def read_of_result(option: str, function: Callable[..., Any], parameters: Parameters) -> Callable[..., Any]:
@@ -101,19 +118,25 @@ def read_of_result(option: str, function: Callable[..., Any], parameters: Parame
     Raises:
         TypeError: it can be called in neither way.
     """
+    if not callable(function):
+        raise TypeError(f"{option} must be a function of the result and then the call's arguments, not {function!r}")
     if inspect.iscoroutinefunction(function):
         raise TypeError(f"{option} must be a plain function, not a coroutine function: nobody awaits it")
+
+    def of_result_alone(result: Any, *_args: Any, **_kwargs: Any) -> Any:
+        return function(result)
+
     try:
         signature = inspect.signature(function)
-    except (TypeError, ValueError):  # a built-in that does not tell: `bool` is the likely one
-        return lambda result, *args, **kwargs: function(result)
+    except (TypeError, ValueError):  # a built-in that does not tell
+        return of_result_alone
     kinds = inspect.Parameter
     args = [None for p in parameters.all if p.kind in (kinds.POSITIONAL_ONLY, kinds.POSITIONAL_OR_KEYWORD)]
     kwargs = {p.name: None for p in parameters.all if p.kind is kinds.KEYWORD_ONLY}
     if _accepts(signature, [None, *args], kwargs):
         return function
     if _accepts(signature, [None], {}):
-        return lambda result, *args, **kwargs: function(result)
+        return of_result_alone
     raise TypeError(f"{option} is called with the result and then the call's arguments, or with the result alone")
 
 

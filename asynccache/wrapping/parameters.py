@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from inspect import Parameter
 from typing import Any, Final
 
-
 _STARS: Final[Mapping[object, str]] = {Parameter.VAR_POSITIONAL: "*", Parameter.VAR_KEYWORD: "**"}
 
 

@@ -46,9 +46,11 @@ class CachedFunction(Protocol[P, R]):
     @property
     def __wrapped__(self) -> Callable[P, Coroutine[Any, Any, R]]:
         """The function itself, without its cache."""
+        ...
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
         """Give the value of the call, from the cache if it is there."""
+        ...
 
     @overload
     def __get__(self, instance: None, owner: type[Any], /) -> "CachedFunction[P, R]": ...
@@ -59,39 +61,51 @@ class CachedFunction(Protocol[P, R]):
 
     def cache_info(self) -> CacheInfo:
         """Give hits, misses, the bound and the number of entries, as `functools.lru_cache` does."""
+        ...
 
     def cache_stats(self) -> CacheStats:
         """Give all counters."""
+        ...
 
     def cache_parameters(self) -> CacheParameters:
         """Give the bound, whether keys are typed, the number of loads under way, and whether the cache is closed."""
+        ...
 
     def cache_clear(self) -> None:
         """Forget all entries and counters; what loads under way bring goes to those who wait, and is not stored."""
+        ...
 
     def cache_invalidate(self, *args: P.args, **kwargs: P.kwargs) -> bool:
         """Forget this call's value, and what a load under way will bring; tell whether there was anything."""
+        ...
 
     def cache_contains(self, *args: P.args, **kwargs: P.kwargs) -> bool:
         """Tell whether this call would start no load. Counts as nothing."""
+        ...
 
     def cache_peek(self, *args: P.args, **kwargs: P.kwargs) -> R | Missing:
         """Give this call's stored value, or `MISSING`. Counts as nothing, loads nothing."""
+        ...
 
     def cache_put(self, value: R, /, *args: P.args, **kwargs: P.kwargs) -> None:
         """Store a value as if this call had given it. It holds against loads under way."""
+        ...
 
     def cache_refresh(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
         """Load this call's value anew, or join a load under way. Until it is there, others get the old one."""
+        ...
 
     def cache_key(self, *args: P.args, **kwargs: P.kwargs) -> object:
         """Give the key of this call."""
+        ...
 
     def cache_close(self, *, wait: bool = False) -> Coroutine[Any, Any, None]:
         """Take no more calls (they raise `CacheClosed`), end or await the loads of this loop, forget everything."""
+        ...
 
     def cache_lifespan(self, *, wait: bool = False) -> AbstractAsyncContextManager[None]:
         """Own what runs behind the cache: on leaving, the sweeper and the loads of this loop have ended.
 
         With `wait` the loads are awaited instead of cancelled. Values stay, and the function can be called on.
         """
+        ...

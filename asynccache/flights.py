@@ -1,0 +1,344 @@
+"""Single-flight: one load for a key, however many ask for it at once, whoever of them leaves.
+
+A load runs in a task of its own, the flight. Each caller waits on a private future; nobody awaits the task, so
+nobody's cancellation reaches it and it reaches nobody. All the rules of that are in this file:
+
+1. A flight is in the table before its task exists: an eagerly started task runs the load at once.
+2. Every removal from the table is checked by identity. A flight that was detached (invalidated, overwritten, cleared
+   away) still serves those who came before, but stores nothing.
+3. The last caller to leave takes the flight out of the table first; only then is it cancelled. So nobody ever joins
+   a flight that is going down.
+4. A caller sees `CancelledError` only if that caller was cancelled; a load that is cancelled gives `LoadCancelled`.
+5. A load that would wait for itself, directly or around a ring of keys, gets `RecursiveLoad` at once.
+
+What is done with a value is the owner's business, as is every lock.
+"""
+
+import asyncio
+import contextvars
+import sys
+import weakref
+from asyncio import get_running_loop
+from collections.abc import Awaitable, Callable, Hashable, Mapping
+from typing import Any, Generic, Literal, Protocol, TypeAlias, TypeVar
+
+from asynccache.errors import CacheClosed, LoadCancelled, RecursiveLoad
+from asynccache.flight import Failure, Flight, current, leads_to, prime, primed
+from asynccache.loops import PerLoop
+from asynccache.protocols import TimerHandle
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+V_contra = TypeVar("V_contra", contravariant=True)
+
+OnAbandon: TypeAlias = Literal["cancel", "finish"] | float
+"""What becomes of a load that nobody waits for any more: cancelled at once, finished, or cancelled after so many
+seconds of grace."""
+
+CallLater: TypeAlias = Callable[[asyncio.AbstractEventLoop, float, Callable[[], object]], TimerHandle]
+"""Calls a function after so many seconds, on a loop."""
+
+
+class FlightOwner(Protocol[K, V_contra]):
+    """The cache that flights belong to."""
+
+    def take_in(self, flight: Flight[K], value: V_contra, args: tuple[Any, ...], kwargs: Mapping[str, Any], /) -> None:
+        """Store what a load has brought, unless `flight.is_detached`.
+
+        Looks at that under the lock under which it calls `detach`.
+        """
+        ...
+
+
+class Flights(Generic[K, V]):
+    """The loads in the air of one cache: on each event loop at most one a key.
+
+    Args:
+        name: what the cache is called in errors.
+        load: makes the value, from the arguments given to `fetch`.
+        owner: told of each value before anybody else. Not kept alive: if it has gone, there is nothing to store in.
+        call_later: starts a timer; used for seconds of grace.
+        on_abandon: what becomes of a load that nobody waits for any more.
+        inherit_context: run loads in a copy of the first caller's context variables; else in an empty context.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        load: Callable[..., Awaitable[V]],
+        owner: FlightOwner[K, V],
+        *,
+        call_later: CallLater,
+        on_abandon: OnAbandon,
+        inherit_context: bool,
+    ) -> None:
+        self._name = name
+        self._task_name = f"load of {name}"
+        self._load = load
+        self._owner = weakref.ref(owner)
+        self._call_later = call_later
+        self._finishes = on_abandon == "finish"
+        self._grace = on_abandon if isinstance(on_abandon, int | float) else 0.0
+        self._new_context = contextvars.copy_context if inherit_context else contextvars.Context
+        self._tables: PerLoop[dict[K, Flight[K]]] = PerLoop(dict)
+        self._leaving: set[Flight[K]] = set()
+        self.closed = False
+        self.misses = self.coalesced = self.loads = self.failures = self.abandoned = 0
+        _all.add(self)
+
+    # --- a caller ---------------------------------------------------------------------------------------------------
+
+    async def fetch(self, key: K, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> V:
+        """Wait for the value of `key`: from the load that is in the air, or from a new one.
+
+        Args:
+            key: what loads are told apart by.
+            args, kwargs: what to call the load with, if it has to be started.
+
+        Raises:
+            CacheClosed: the cache was closed.
+            LoadCancelled: the load was cancelled, though this caller was not.
+            RecursiveLoad: this call is part of the very load that it would wait for.
+            Exception: whatever the load raised; the same object for all that waited.
+        """
+        loop = get_running_loop()
+        try:
+            table = self._tables.states[id(loop)]
+        except KeyError:
+            table = self._tables.enter(loop)
+        parent = current.get()
+        flight = table.get(key)
+        if flight is None:
+            flight = self._launch(loop, table, key, args, kwargs, parent)
+        else:
+            self._board(flight, parent)
+        if flight.landed:  # its first step was its last
+            outcome, flight.outcome = flight.outcome, None
+        else:
+            outcome = await self._wait(loop, table, flight, parent)
+        if not isinstance(outcome, Failure):
+            value: V = outcome
+            return value
+        try:
+            # With the load's own frames and without those of others who waited: it is one object for all of them.
+            raise outcome.error.with_traceback(outcome.traceback)
+        finally:
+            del outcome  # or the error, by its traceback and this frame, would hold itself in memory
+
+    def _board(self, flight: Flight[K], parent: Flight[Any] | None) -> None:
+        if parent is not None and not parent.landed and leads_to(flight, parent):
+            raise RecursiveLoad(self._name, flight.key)
+        self.coalesced += 1
+        if flight.grace is not None:
+            flight.grace.cancel()
+            flight.grace = None
+
+    async def _wait(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        table: dict[K, Flight[K]],
+        flight: Flight[K],
+        parent: Flight[Any] | None,
+    ) -> Any:
+        future: asyncio.Future[Any] = loop.create_future()
+        flight.waiters[future] = None
+        if parent is not None:
+            parent.begin_to_wait(flight)
+        try:
+            return await future
+        except BaseException:
+            self._leave(loop, table, flight, future)
+            raise
+        finally:
+            if parent is not None:
+                parent.end_to_wait(flight)
+
+    def _leave(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        table: dict[K, Flight[K]],
+        flight: Flight[K],
+        future: "asyncio.Future[Any]",
+    ) -> None:
+        """A caller goes before the flight has landed. Nothing is awaited here, as that could be cancelled again."""
+        if flight.landed:
+            return
+        del flight.waiters[future]
+        if flight.waiters or self._finishes:
+            return
+        if self._grace:
+            flight.grace = self._call_later(loop, self._grace, lambda: self._abandon(table, flight))
+        else:
+            self._abandon(table, flight)
+
+    def _abandon(self, table: dict[K, Flight[K]], flight: Flight[K]) -> None:
+        if flight.landed or flight.waiters or flight.task is None or flight in self._leaving:
+            return
+        self._unlink(table, flight)
+        flight.is_detached = True
+        self.abandoned += 1
+        self._leaving.add(flight)
+        flight.task.cancel()
+
+    # --- the flight -------------------------------------------------------------------------------------------------
+
+    def _launch(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        table: dict[K, Flight[K]],
+        key: K,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        parent: Flight[Any] | None,
+    ) -> Flight[K]:
+        if self.closed:
+            raise CacheClosed(self._name)
+        # A load whose own flight was detached, or is on another loop, would not meet itself in the table.
+        if parent is not None and parent.owner is self and parent.key == key:
+            raise RecursiveLoad(self._name, key)
+        self.misses += 1
+        flight = table[key] = Flight(key, self)
+        context = self._new_context()
+        factory = loop.get_task_factory()
+        # Eager steps nest, each in its caller's stack: a load that is still in its own eager step starts no other so.
+        if parent is not None and parent.boarding:
+            coroutine = prime(self._fly(loop, table, flight, args, kwargs))
+            flight.task = asyncio.Task(coroutine, loop=loop, name=self._task_name, context=context)
+        elif sys.version_info >= (3, 12) and (factory is None or factory is asyncio.eager_task_factory):
+            flight.boarding = True
+            coroutine = self._fly(loop, table, flight, args, kwargs)
+            task = asyncio.Task(coroutine, loop=loop, name=self._task_name, context=context, eager_start=True)
+            flight.boarding = False
+            flight.task = None if flight.landed else task
+        else:
+            coroutine = prime(self._fly(loop, table, flight, args, kwargs))
+            flight.task = loop.create_task(coroutine, name=self._task_name, context=context)
+        return flight
+
+    async def _fly(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        table: dict[K, Flight[K]],
+        flight: Flight[K],
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+    ) -> None:
+        try:
+            if not flight.boarding:
+                await primed
+            current.set(flight)
+            flight.outcome = value = await self._load(*args, **kwargs)
+            owner = self._owner()
+            if owner is not None:
+                owner.take_in(flight, value, args, kwargs)
+            self.loads += 1
+        except BaseException as error:
+            self._fail(loop, flight, error)
+        self._land(table, flight)
+
+    def _fail(self, loop: asyncio.AbstractEventLoop, flight: Flight[K], error: BaseException) -> None:
+        self.failures += 1
+        frames = error.__traceback__
+        shown = error
+        if isinstance(error, asyncio.CancelledError):
+            shown = LoadCancelled(self._name, flight.key)
+        elif isinstance(error, KeyboardInterrupt | SystemExit):
+            # Out of the loop with it, as from any callback. A task that ended in it would also be logged, since
+            # nobody asks a flight's task for its exception.
+            loop.call_soon(_raise, error, context=contextvars.Context())
+            shown = LoadCancelled(self._name, flight.key)
+        elif isinstance(error, StopIteration | StopAsyncIteration | GeneratorExit):
+            # They steer generators and coroutines: passed on as they are, they would end the wrong one.
+            shown = RuntimeError(f"the load of {self._name} raised {type(error).__name__}")
+        if shown is not error:
+            shown.__cause__ = error
+        flight.outcome = Failure(shown, frames and frames.tb_next)  # the first frame is `_fly`
+
+    def _land(self, table: dict[K, Flight[K]], flight: Flight[K]) -> None:
+        flight.landed = True
+        self._unlink(table, flight)
+        self._leaving.discard(flight)
+        if flight.grace is not None:
+            flight.grace.cancel()
+        waiters, outcome = flight.waiters, flight.outcome
+        # A landed flight lets go of all: its context may be kept by a task that the load has left behind.
+        flight.waiters = {}
+        flight.task = flight.owner = flight.grace = None
+        if not flight.boarding:
+            flight.outcome = None
+        for future in waiters:
+            if not future.done() and not future.get_loop().is_closed():
+                future.set_result(outcome)
+
+    def _unlink(self, table: dict[K, Flight[K]], flight: Flight[K]) -> None:
+        if table.get(flight.key) is flight:
+            del table[flight.key]
+
+    # --- the owner --------------------------------------------------------------------------------------------------
+
+    def detach(self, key: K) -> bool:
+        """Let the loads of a key store nothing and serve nobody but those who wait already; tell if there were any."""
+        found = False
+        for table in list(self._tables.states.values()):
+            flight = table.pop(key, None)
+            if flight is not None:
+                flight.is_detached = found = True
+        return found
+
+    def detach_all(self) -> None:
+        """Do as `detach` does, for all keys."""
+        for table in list(self._tables.states.values()):
+            for key in list(table):
+                flight = table.pop(key, None)
+                if flight is not None:
+                    flight.is_detached = True
+
+    def reset_counters(self) -> None:
+        """Begin to count anew."""
+        self.misses = self.coalesced = self.loads = self.failures = self.abandoned = 0
+
+    def is_flying(self, key: K) -> bool:
+        """Tell whether a call for this key would join a load, on any loop."""
+        return any(key in table for table in list(self._tables.states.values()))
+
+    def in_flight(self) -> int:
+        """Count the loads that a call could join, on all loops."""
+        return sum(len(table) for table in list(self._tables.states.values()))
+
+    def airborne(self) -> list[Flight[K]]:
+        """All loads that have not ended, those included that nobody can join any more."""
+        linked = [flight for table in list(self._tables.states.values()) for flight in list(table.values())]
+        return [*linked, *self._leaving]
+
+    async def drain(self, *, cancel: bool) -> None:
+        """Wait until all loads of this loop have ended; with `cancel`, end them, and those of other loops, first.
+
+        Callers of a cancelled load get `LoadCancelled`. The load that calls this is left out.
+        """
+        here, myself = get_running_loop(), current.get()
+        if cancel:
+            for loop, table in self._tables.items():
+                for flight in [flight for flight in list(table.values()) if flight is not myself]:
+                    self._unlink(table, flight)
+                    flight.is_detached = True
+                    self._leaving.add(flight)
+                    if flight.task is not None and loop is here:
+                        flight.task.cancel()
+                    elif flight.task is not None and not loop.is_closed():
+                        loop.call_soon_threadsafe(flight.task.cancel, context=contextvars.Context())
+        table = self._tables.enter(here)
+        for flight in [*table.values(), *self._leaving]:
+            if flight is not myself and flight.task is not None and flight.task.get_loop() is here:
+                await self._wait(here, table, flight, None)
+
+
+def _raise(error: BaseException) -> None:
+    raise error
+
+
+_all: "weakref.WeakSet[Flights[Any, Any]]" = weakref.WeakSet()
+
+
+def flights_in_the_air() -> list[Flight[Any]]:
+    """All loads that are in the air in this process, for tests that must leave none behind."""
+    return [flight for flights in list(_all) for flight in flights.airborne()]
