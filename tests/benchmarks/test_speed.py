@@ -20,7 +20,7 @@ def measured(capsys: pytest.CaptureFixture[str], *words: str) -> list[dict[str, 
 
 @pytest.mark.parametrize("what", speed.MEASURES)
 def test_each_measurement_gives_figures(what: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Every subcommand measures asynccache, and its floor where it has one, whose multiple is 1 (if it is not nothing)."""
+    """Every subcommand measures asynccache, and its floor where it has one, whose multiple is 1."""
     found = measured(capsys, what)
     assert found
     for table in found:
