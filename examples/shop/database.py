@@ -28,9 +28,7 @@ class Database:
         """How many queries have been asked of SQLite."""
         address = path.absolute().as_uri()
         self._writer = sqlite3.connect(f"{address}?mode=rw", uri=True, check_same_thread=False)
-        self._readers = [
-            sqlite3.connect(f"{address}?mode=ro", uri=True, check_same_thread=False) for _ in range(readers)
-        ]
+        self._readers = [_reader(address) for _ in range(readers)]
         self._idle = list(self._readers)
         self._reading = anyio.CapacityLimiter(readers)
         self._writing = anyio.CapacityLimiter(1)
@@ -63,3 +61,9 @@ class Database:
     ) -> None:
         for connection in (*self._readers, self._writer):
             connection.close()
+
+
+def _reader(address: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(f"{address}?mode=ro", uri=True, check_same_thread=False)
+    connection.execute("PRAGMA mmap_size = 268435456")  # Spares a system call for each page: a tenth of all work here.
+    return connection
