@@ -115,7 +115,19 @@ class Flights(Generic[K, V]):
         if flight.landed:  # its first step was its last
             outcome, flight.outcome = flight.outcome, None
         else:
-            outcome = await self._wait(loop, table, flight, parent)
+            future: asyncio.Future[Any] = loop.create_future()
+            flight.waiters[future] = None
+            if parent is not None:
+                parent.begin_to_wait(flight)
+            try:
+                outcome = await future
+            except BaseException:
+                self._leave(loop, table, flight, future)
+                raise
+            finally:
+                del future  # it holds the outcome: see below
+                if parent is not None:
+                    parent.end_to_wait(flight)
         if not isinstance(outcome, Failure):
             value: V = outcome
             return value
@@ -132,26 +144,6 @@ class Flights(Generic[K, V]):
         if flight.grace is not None:
             flight.grace.cancel()
             flight.grace = None
-
-    async def _wait(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        table: dict[K, Flight[K]],
-        flight: Flight[K],
-        parent: Flight[Any] | None,
-    ) -> Any:
-        future: asyncio.Future[Any] = loop.create_future()
-        flight.waiters[future] = None
-        if parent is not None:
-            parent.begin_to_wait(flight)
-        try:
-            return await future
-        except BaseException:
-            self._leave(loop, table, flight, future)
-            raise
-        finally:
-            if parent is not None:
-                parent.end_to_wait(flight)
 
     def _leave(
         self,
@@ -250,14 +242,18 @@ class Flights(Generic[K, V]):
         elif isinstance(error, StopIteration | StopAsyncIteration | GeneratorExit):
             # They steer generators and coroutines: passed on as they are, they would end the wrong one.
             shown = RuntimeError(f"the load of {self._name} raised {type(error).__name__}")
+            if loop.is_closed():  # the loop was closed under the load: there is nobody left to tell
+                flight.waiters.clear()
         if shown is not error:
             shown.__cause__ = error
         flight.outcome = Failure(shown, frames and frames.tb_next)  # the first frame is `_fly`
 
     def _land(self, table: dict[K, Flight[K]], flight: Flight[K]) -> None:
         flight.landed = True
-        self._unlink(table, flight)
-        self._leaving.discard(flight)
+        if table.get(flight.key) is flight:
+            del table[flight.key]
+        if flight.is_detached:
+            self._leaving.discard(flight)
         if flight.grace is not None:
             flight.grace.cancel()
         waiters, outcome = flight.waiters, flight.outcome
@@ -267,7 +263,7 @@ class Flights(Generic[K, V]):
         if not flight.boarding:
             flight.outcome = None
         for future in waiters:
-            if not future.done() and not future.get_loop().is_closed():
+            if not future.done():
                 future.set_result(outcome)
 
     def _unlink(self, table: dict[K, Flight[K]], flight: Flight[K]) -> None:
@@ -327,9 +323,18 @@ class Flights(Generic[K, V]):
                     elif flight.task is not None and not loop.is_closed():
                         loop.call_soon_threadsafe(flight.task.cancel, context=contextvars.Context())
         table = self._tables.enter(here)
+        waits: list[tuple[Flight[K], asyncio.Future[Any]]] = []
         for flight in [*table.values(), *self._leaving]:
             if flight is not myself and flight.task is not None and flight.task.get_loop() is here:
-                await self._wait(here, table, flight, None)
+                future: asyncio.Future[Any] = here.create_future()
+                flight.waiters[future] = None
+                waits.append((flight, future))
+        try:
+            for _, future in waits:
+                await future
+        finally:
+            for flight, future in waits:
+                self._leave(here, table, flight, future)
 
 
 def _raise(error: BaseException) -> None:

@@ -58,6 +58,8 @@ class RemovalCause(enum.Enum):
     EXPLICIT = "explicit"
     """It was invalidated, or the cache was cleared."""
 
+    __hash__ = object.__hash__  # counted at every eviction; the one of Enum is written in Python
+
 
 _K_contra = TypeVar("_K_contra", contravariant=True)
 _V_contra = TypeVar("_V_contra", contravariant=True)
