@@ -98,7 +98,9 @@ def main() -> None:
             cache = filled(make, size)
             row.append((hits(cache, size, options.operations), evictions(cache, size, options.operations)))
         get, put = zip(*row, strict=True)
-        print(f"{name:16}{get[0]:8.0f}{get[1]:8.0f}{get[1] / get[0]:7.2f}{put[0]:9.0f}{put[1]:8.0f}{put[1] / put[0]:7.2f}")
+        print(
+            f"{name:16}{get[0]:8.0f}{get[1]:8.0f}{get[1] / get[0]:7.2f}{put[0]:9.0f}{put[1]:8.0f}{put[1] / put[0]:7.2f}"
+        )
 
 
 if __name__ == "__main__":
