@@ -1,0 +1,445 @@
+"""Which calls are one entry, and which are not."""
+
+import inspect
+import keyword
+import math
+from collections.abc import Callable, Coroutine
+from contextvars import ContextVar, copy_context
+from typing import Any, Final
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asynccache import CachedFunction, async_cached
+
+Bound = dict[str, Any]
+Recorder = Callable[[Bound], Bound]
+
+# Built-in functions, and names that a wrapper might itself use for something.
+TRICKY_NAMES: Final = [
+    "type", "hash", "tuple", "sorted", "map", "self", "cls", "function", "entry", "entries", "key", "key_of", "hits",
+    "_hits", "__hits", "_entries", "_fetch", "_key", "_key_of", "_touch", "_MISSING", "_no_kwargs", "_default_a",
+    "_copy", "clock", "_clock", "now", "result", "value", "args", "kwargs", "receiver", "name", "_", "__",
+    "_name", "error", "_explain", "MISSING", "limit", "a", "b",
+]  # fmt: skip
+FUNCTION_NAMES: Final = [
+    "load", "hits", "_hits", "_entries", "_entry", "_fetch", "_touch", "_make", "_key_for", "_tally", "_clock", "_copy",
+    "_now", "_idle", "_hash", "_MISSING", "_no_kwargs", "_explain", "__",
+]  # fmt: skip
+
+
+def compiled(name: str, parameters: list[inspect.Parameter], record: Recorder) -> Callable[..., Coroutine[Any, Any, Bound]]:
+    """An `async def` with these parameters, that gives them by name, and records its calls."""
+    defaults = {f"{p.name} default": p.default for p in parameters}
+    bare = [p.replace(default=inspect.Parameter.empty) for p in parameters]
+    with_marks = [p if q.default is p.empty else p.replace(default=...) for p, q in zip(bare, parameters, strict=True)]
+    declaration = str(inspect.Signature(with_marks)).replace("Ellipsis", "...")
+    passed = ", ".join(f"{p.name!r}: {p.name}" for p in parameters)
+    namespace: dict[str, Any] = {"report recorded": record}
+    exec(f"async def {name}{declaration}: return globals()['report recorded']({{{passed}}})", namespace)
+    function = namespace[name]
+    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    function.__defaults__ = tuple(p.default for p in positional if p.default is not p.empty)
+    function.__kwdefaults__ = {
+        p.name: defaults[f"{p.name} default"] for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is not p.empty
+    }
+    return function  # type: ignore[no-any-return]
+
+
+@st.composite
+def signatures(draw: st.DrawFn) -> list[inspect.Parameter]:
+    """Parameters of all kinds in a lawful order, some with defaults, with names that get in the way."""
+    names = draw(st.lists(st.sampled_from(TRICKY_NAMES), max_size=6, unique=True))
+    # A function whose first parameter is `self` or `cls` is taken for a method.
+    names.sort(key=lambda name: name in ("self", "cls"))
+    if names and names[0] in ("self", "cls"):
+        names.insert(0, "first")
+    kinds = sorted(draw(st.lists(st.sampled_from(inspect._ParameterKind), min_size=len(names), max_size=len(names))))
+    parameters: list[inspect.Parameter] = []
+    for name, kind in zip(names, kinds, strict=True):
+        stars = kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+        if stars and any(p.kind is kind for p in parameters):
+            continue
+        positional = kind in (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        must = positional and any(p.default is not p.empty for p in parameters)
+        has_default = not stars and (must or draw(st.booleans()))
+        default = draw(st.sampled_from([0, None, ()])) if has_default else inspect.Parameter.empty
+        parameters.append(inspect.Parameter(name, kind, default=default))
+    return parameters
+
+
+@st.composite
+def calls(draw: st.DrawFn, parameters: list[inspect.Parameter]) -> tuple[list[Any], Bound]:
+    """Arguments that the parameters take, spelled by chance."""
+    values = st.sampled_from([0, 1, None, (), "x"])
+    args: list[Any] = []
+    kwargs: Bound = {}
+    by_position = True
+    for p in parameters:
+        if p.kind is p.VAR_POSITIONAL:
+            args += draw(st.lists(values, max_size=2)) if by_position else []
+        elif p.kind is p.VAR_KEYWORD:
+            taken = {q.name for q in parameters if q.kind is not q.POSITIONAL_ONLY}
+            free = [name for name in [*TRICKY_NAMES, "extra"] if name not in taken]
+            kwargs |= draw(st.dictionaries(st.sampled_from(free), values, max_size=2))
+        elif p.default is not p.empty and draw(st.booleans()):
+            by_position = False
+        elif p.kind is p.POSITIONAL_ONLY:
+            if by_position:
+                args.append(draw(values))
+        elif p.kind is p.POSITIONAL_OR_KEYWORD and by_position and draw(st.booleans()):
+            args.append(draw(values))
+        else:
+            by_position = False
+            kwargs[p.name] = draw(values)
+    shuffled = draw(st.permutations(list(kwargs.items())))
+    return args, dict(shuffled)
+
+
+def bound(signature: inspect.Signature, args: list[Any], kwargs: Bound) -> Bound:
+    """What a call means, as `inspect` sees it."""
+    arguments = signature.bind(*args, **kwargs)
+    arguments.apply_defaults()
+    return dict(arguments.arguments)
+
+
+@pytest.mark.one_loop
+@given(data=st.data())
+async def test_calls_that_mean_the_same_are_one_entry(data: st.DataObject) -> None:
+    """For any signature: calls that `inspect` binds alike share one load, others have their own, and get what is theirs."""
+    parameters = data.draw(signatures())
+    signature = inspect.Signature(parameters)
+    loads: list[Bound] = []
+
+    def record(arguments: Bound) -> Bound:
+        loads.append(arguments)
+        return arguments
+
+    function = async_cached(compiled("function_under_test", parameters, record))
+    distinct: list[Bound] = []
+    for args, kwargs in data.draw(st.lists(calls(parameters), min_size=1, max_size=4)):
+        means = bound(signature, args, kwargs)
+        known = means in distinct
+        assert function.cache_contains(*args, **kwargs) == known
+        assert await function(*args, **kwargs) == means
+        if not known:
+            distinct.append(means)
+        assert loads == distinct
+        assert function.cache_peek(*args, **kwargs) == means
+
+
+@pytest.mark.one_loop
+@pytest.mark.parametrize("name", FUNCTION_NAMES)
+@pytest.mark.parametrize("options", [{}, {"ttl": 9}, {"idle": 9, "policy": "lru"}, {"maxsize": 0}, {"copy": "shallow"}])
+async def test_name_of_function_does_not_matter(name: str, options: dict[str, Any]) -> None:
+    """A function may be called what it likes, `_fetch` too."""
+    function: CachedFunction[..., Bound] = async_cached(**options)(compiled(name, [], lambda arguments: arguments))
+    assert await function() == await function() == {}
+    assert function.cache_info()[:2] == ((1, 1) if options != {"maxsize": 0} else (0, 2))
+    assert function.__name__ == name  # type: ignore[attr-defined]
+    assert function.cache_key() == ()
+
+
+@pytest.mark.one_loop
+@pytest.mark.parametrize("argument", ["self", "cls", "args", "kwargs", "function", "value", "receiver", "wait", "key"])
+async def test_controls_take_any_keyword(argument: str) -> None:
+    """Whatever keyword argument a call can have, the controls about that call can have."""
+
+    @async_cached
+    async def load(x: int, **rest: object) -> int:
+        return x
+
+    call: dict[str, Any] = {argument: 2}
+    assert await load(1, **call) == 1
+    assert load.cache_contains(1, **call)
+    assert load.cache_peek(1, **call) == 1
+    assert await load.cache_refresh(1, **call) == 1
+    load.cache_put(5, 1, **call)
+    assert await load(1, **call) == 5
+    assert load.cache_key(1, **call) != load.cache_key(1)
+    assert load.cache_invalidate(1, **call)
+
+
+@pytest.mark.one_loop
+@given(
+    calls=st.lists(
+        st.tuples(st.lists(st.integers(0, 2) | st.text("ab:,", max_size=3), max_size=3).map(tuple), st.integers(0, 2)),
+        max_size=8,
+    )
+)
+async def test_distinct_arguments_are_distinct_entries(calls: list[tuple[tuple[object, ...], int]]) -> None:
+    """No two different calls share a value, however alike their arguments look when strung together."""
+
+    @async_cached
+    async def load(*parts: object, last: int) -> tuple[object, int]:
+        return parts, last
+
+    for parts, last in calls:
+        assert await load(*parts, last=last) == (parts, last)
+    assert load.cache_info().misses == len(set(calls))
+
+
+@pytest.mark.one_loop
+async def test_text_and_bytes_and_hash_twins_are_apart() -> None:
+    """"a" and b"a", -1 and -2 (whose hashes are equal), 1 and "1" are different arguments."""
+
+    @async_cached
+    async def load(x: object) -> object:
+        return x
+
+    arguments: list[object] = ["a", b"a", -1, -2, 1, "1", (1,), (1, None), None, "None", "", b""]
+    assert [await load(x) for x in arguments] == arguments
+    assert load.cache_info().misses == len(arguments)
+
+
+@pytest.mark.one_loop
+@pytest.mark.parametrize(("typed", "loads"), [(False, 1), (True, 3)])
+async def test_typed_tells_equal_numbers_apart(typed: bool, loads: int) -> None:
+    """1, 1.0 and True are one entry, as with functools; with `typed` they are three."""
+
+    @async_cached(typed=typed)
+    async def load(x: object, *rest: object, **named: object) -> object:
+        return x, rest, named
+
+    for one in (1, 1.0, True):
+        await load(one)
+    assert load.cache_info().misses == loads
+    for one in (1, 1.0, True):
+        await load(0, one)
+    assert load.cache_info().misses == 2 * loads
+    for one in (1, 1.0, True):
+        await load(0, n=one)
+    assert load.cache_info().misses == 3 * loads
+    assert load.cache_parameters()["typed"] is typed
+
+
+@pytest.mark.one_loop
+async def test_typed_knows_defaults() -> None:
+    """With `typed` too, a default that is spelled out is the same call."""
+
+    @async_cached(typed=True)
+    async def load(x: int, y: float = 1.0) -> float:
+        return x + y
+
+    await load(1)
+    await load(1, 1.0)
+    await load(y=1.0, x=1)
+    assert load.cache_info()[:2] == (2, 1)
+
+
+@pytest.mark.one_loop
+async def test_ignored_parameters_do_not_count() -> None:
+    """Calls that differ in ignored parameters only are one entry, even where those are unhashable."""
+
+    @async_cached(ignore=["session", "rest"])
+    async def load(session: object, user: int, *rest: object) -> int:
+        return user
+
+    assert await load([], 1) == await load({}, 1, []) == await load("s", 1, 2) == 1
+    assert await load([], 2) == 2
+    assert load.cache_info()[:2] == (2, 2)
+    assert load.cache_invalidate("other", 1)
+
+
+@pytest.mark.one_loop
+async def test_everything_ignored_is_one_entry() -> None:
+    """With all parameters ignored there is one entry for all calls."""
+
+    @async_cached(ignore=("x",))
+    async def load(x: list[int]) -> int:
+        return x[0]
+
+    assert await load([1]) == await load([2]) == 1
+
+
+@pytest.mark.one_loop
+async def test_key_function_gets_the_arguments_of_the_call() -> None:
+    """`key=` is given the call's arguments, defaults included, and what it gives tells calls apart."""
+    seen: list[object] = []
+
+    def key(query: list[str], *, limit: int) -> object:
+        seen.append((query, limit))
+        return tuple(query)
+
+    @async_cached(key=key)
+    async def load(query: list[str], *, limit: int = 10) -> int:
+        return limit
+
+    assert await load(["a"]) == await load(["a"], limit=20) == await load(query=["a"]) == 10
+    assert await load(["b"]) == 10
+    assert seen == [(["a"], 10), (["a"], 20), (["a"], 10), (["b"], 10)]
+    assert load.cache_key(["a"], limit=3) == ("a",)
+    assert load.cache_contains(["b"], limit=99)
+
+
+@pytest.mark.one_loop
+async def test_key_function_that_gives_a_list_is_explained() -> None:
+    """A key that has no hash is a `TypeError` that says what to give instead; nothing is counted or loaded."""
+
+    @async_cached(key=lambda x: [x])
+    async def load(x: int) -> int:
+        raise AssertionError
+
+    with pytest.raises(TypeError, match=r"key= function of .*load gave an unhashable list.*tuple"):
+        await load(1)
+    assert load.cache_info() == (0, 0, 1024, 0)
+
+
+@pytest.mark.one_loop
+async def test_key_function_that_raises_reaches_the_caller() -> None:
+    """What `key=` raises is the caller's to see, whatever it is; nothing is counted or loaded."""
+
+    def key(x: type[Exception]) -> object:
+        raise x("from key")
+
+    @async_cached(key=key)
+    async def load(x: type[Exception]) -> int:
+        raise AssertionError
+
+    for kind in (LookupError, KeyError, AttributeError, TypeError, RuntimeError):
+        with pytest.raises(kind, match="from key"):
+            await load(kind)
+    assert load.cache_info() == (0, 0, 1024, 0)
+
+
+@pytest.mark.one_loop
+@pytest.mark.parametrize("options", [{}, {"maxsize": 0}, {"typed": True}, {"copy": "deep"}, {"ttl": 5}])
+async def test_unhashable_argument_is_named(options: dict[str, Any]) -> None:
+    """An argument without a hash is a `TypeError` that names it, its type and the function, and shows the way out."""
+
+    @async_cached(**options)
+    async def load(x: int, names: list[str], **more: object) -> int:
+        raise AssertionError
+
+    with pytest.raises(TypeError, match=r"'names' \(list\) of .*load: .*key="):
+        await load(1, [])
+    with pytest.raises(TypeError, match=r"'extra' \(dict\) of .*load: .*key="):
+        await load(1, (), extra={})  # type: ignore[arg-type]
+    assert load.cache_info()[:2] == (0, 0)
+
+
+@pytest.mark.one_loop
+async def test_mistake_in_a_hash_is_not_explained_away() -> None:
+    """What an argument's own `__hash__` or `__eq__` raises reaches the caller as it is."""
+
+    class Odd:
+        def __init__(self, error: Exception) -> None:
+            self.error = error
+
+        def __hash__(self) -> int:
+            raise self.error
+
+    @async_cached
+    async def load(x: object) -> object:
+        raise AssertionError
+
+    for error in (KeyError("odd"), AttributeError("odd"), ValueError("odd")):
+        with pytest.raises(type(error), match="odd"):
+            await load(Odd(error))
+
+
+@pytest.mark.one_loop
+@pytest.mark.parametrize("value", [None, False, 0, 0.0, "", b"", (), frozenset(), b"123", NotImplemented])
+async def test_falsy_values_are_values(value: object) -> None:
+    """None, False, 0, "" and b"" are stored and given back as they are, as is b"123"."""
+    calls = 0
+
+    @async_cached
+    async def load() -> object:
+        nonlocal calls
+        calls += 1
+        return value
+
+    assert await load() is await load() is value
+    assert load.cache_peek() is value
+    assert load.cache_contains()
+    assert calls == 1
+
+
+@pytest.mark.one_loop
+async def test_nan_is_found_again_only_as_itself() -> None:
+    """One NaN object is one entry, as in a dict; another NaN is another entry, and the bound holds."""
+
+    @async_cached(maxsize=4)
+    async def load(x: float) -> float:
+        return x
+
+    await load(math.nan)
+    await load(math.nan)
+    assert load.cache_info() == (1, 1, 4, 1)
+    for _ in range(10):
+        await load(float("nan"))
+    assert load.cache_info() == (1, 11, 4, 4)
+
+
+@pytest.mark.one_loop
+async def test_vary_keeps_tenants_apart() -> None:
+    """With `vary`, equal calls under different values of a context variable never share a value."""
+    tenant: ContextVar[str] = ContextVar("tenant")
+
+    @async_cached(vary=(tenant,))
+    async def load(x: int) -> str:
+        return f"{tenant.get('nobody')} {x}"
+
+    assert await load(1) == "nobody 1"
+    for name in ("alice", "bob", "alice"):
+        tenant.set(name)
+        assert await load(1) == f"{name} 1"
+    assert load.cache_info()[:2] == (1, 3)
+    assert load.cache_invalidate(1)
+    assert copy_context().run(load.cache_contains, 1) is False
+    tenant.set("bob")
+    assert load.cache_contains(1)
+
+
+@pytest.mark.one_loop
+async def test_vary_takes_an_unset_variable_for_its_default() -> None:
+    """A variable that is not set counts as its own default: setting it to that changes nothing."""
+    language = ContextVar("language", default="en")
+
+    @async_cached(vary=[language])
+    async def load() -> str:
+        return language.get()
+
+    assert await load() == "en"
+    language.set("en")
+    assert await load() == "en"
+    assert load.cache_info()[:2] == (1, 1)
+    language.set("de")
+    assert await load() == "de"
+
+
+@pytest.mark.one_loop
+async def test_vary_with_other_options() -> None:
+    """`vary`, `typed` and `ignore` work together."""
+    tenant = ContextVar("tenant", default="none")
+
+    @async_cached(vary=(tenant,), typed=True, ignore=("session",))
+    async def load(session: object, x: object) -> object:
+        return tenant.get(), x
+
+    for name in ("a", "b"):
+        tenant.set(name)
+        for x in (1, 1.0):
+            value = await load([], x)
+            assert value == (name, x)
+    assert load.cache_info()[:2] == (0, 4)
+
+
+@pytest.mark.one_loop
+async def test_default_is_taken_when_the_function_was_made() -> None:
+    """A mutable default that is not hashable is explained like any argument; ignoring it is a way out."""
+    shared: list[int] = []
+
+    async def load(x: int, into: list[int] = shared) -> list[int]:
+        return into
+
+    with pytest.raises(TypeError, match="'into'"):
+        await async_cached(load)(1)
+    assert await async_cached(ignore=("into",))(load)(1) is shared
+
+
+def test_tricky_names_are_names() -> None:
+    """The names above can all be parameters: none is a keyword."""
+    assert [name for name in TRICKY_NAMES if keyword.iskeyword(name) or not name.isidentifier()] == []
