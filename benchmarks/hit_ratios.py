@@ -111,7 +111,7 @@ class Simulator:
         self._lib = libcachesim
         self._weighted = weighted
         self._accesses = len(trace.keys)
-        self._file = tempfile.NamedTemporaryFile(suffix=".oracleGeneral")
+        self._file = tempfile.NamedTemporaryFile(suffix=".oracleGeneral")  # noqa: SIM115  # lives as long as this
         pack = struct.Struct("<IQIq").pack
         sizes = trace.sizes if weighted and trace.sizes else itertools.repeat(1)
         # The next access, which only the optimum asks for, is always "never".

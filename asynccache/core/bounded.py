@@ -84,6 +84,9 @@ class BoundedCache(MutableMapping[K, V], Generic[K, V]):
     """What a hit has to do, as one Python statement over the names `entry`, `key`, `touch` and those of `hit_names()`;
     "" if nothing. It is `touch` written out, for those who compile it into a function's own body."""
 
+    copied_parts: ClassVar[tuple[str, ...]] = ("entries",)
+    """The attributes that hold entries, or what was learnt of them: a copy has its own, and shares all others."""
+
     def __init__(
         self,
         maxsize: int | None,
@@ -311,7 +314,7 @@ class BoundedCache(MutableMapping[K, V], Generic[K, V]):
             KeyError: the cache is empty.
         """
         if not self.entries:
-            raise KeyError(f"{type(self).__name__} is empty")
+            raise KeyError(f"{type(self).__name__} is empty") from None  # nor from what the caller is handling
         entry = self.evict()
         return entry.key, entry.value
 
@@ -351,10 +354,12 @@ class BoundedCache(MutableMapping[K, V], Generic[K, V]):
         return _PeekingValues(self)
 
     def __copy__(self: Self) -> Self:
-        """Copy the cache with its order and counts; keys, values and weigher are shared with the original."""
-        shared = [self._weigher, *self.entries.keys(), *(entry.value for entry in self.entries.values())]
+        """Copy the cache with its order and counts; keys, values and all other attributes are shared."""
+        shared = [*self.entries.keys(), *(entry.value for entry in self.entries.values())]
+        parts = {name: self.__dict__[name] for name in self.copied_parts}
         twin = type(self).__new__(type(self))
-        twin.__dict__.update(copy.deepcopy(self.__dict__, {id(item): item for item in shared}))
+        twin.__dict__.update(self.__dict__)
+        twin.__dict__.update(copy.deepcopy(parts, {id(item): item for item in shared}))
         return twin
 
     def __repr__(self) -> str:
@@ -372,8 +377,13 @@ class _PeekingItems(ItemsViewABC[K, V]):
             yield key, entry.value
 
     def __contains__(self, item: object) -> bool:
-        key, value = item if isinstance(item, tuple) and len(item) == 2 else (MISSING, MISSING)
-        found: object = self._mapping.peek(key, MISSING)  # type: ignore[arg-type]  # any object may be asked for
+        if not isinstance(item, tuple):
+            return False
+        pair: tuple[Any, ...] = item
+        if len(pair) != 2:
+            return False
+        key, value = pair
+        found: object = self._mapping.peek(key, MISSING)
         return found is not MISSING and (found is value or found == value)
 
 

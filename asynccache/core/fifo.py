@@ -19,6 +19,7 @@ class FIFOCache(BoundedCache[K, V]):
 
     entry_type = QueuedEntry
     hit_source: ClassVar[str] = ""
+    copied_parts: ClassVar[tuple[str, ...]] = ("entries", "_queue")
 
     def __init__(
         self,

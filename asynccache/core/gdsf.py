@@ -55,6 +55,7 @@ class GDSFCache(BoundedCache[K, V]):
     """
 
     entry_type: ClassVar[type[Entry[Any, Any]]] = _PricedEntry
+    copied_parts: ClassVar[tuple[str, ...]] = ("entries", "_queues", "_heap")
 
     def __init__(
         self,

@@ -8,7 +8,7 @@ eviction scheme", 2010.
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from typing import Final, Generic
+from typing import ClassVar, Final, Generic
 
 from asynccache.core.bounded import BoundedCache
 from asynccache.core.entry import Entry, K, V
@@ -36,6 +36,8 @@ class LFUCache(BoundedCache[K, V]):
 
     Args, Raises: those of `BoundedCache`.
     """
+
+    copied_parts: ClassVar[tuple[str, ...]] = ("entries", "_buckets")
 
     def __init__(
         self,

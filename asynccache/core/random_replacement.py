@@ -39,6 +39,7 @@ class RandomCache(BoundedCache[K, V]):
 
     entry_type = _NumberedEntry
     hit_source: ClassVar[str] = ""
+    copied_parts: ClassVar[tuple[str, ...]] = ("entries", "_line", "_rng")
 
     def __init__(
         self,

@@ -105,6 +105,7 @@ class S3FIFOCache(BoundedCache[K, V]):
 
     entry_type = QueuedEntry
     hit_source: ClassVar[str] = "if entry.visits < 3: entry.visits += 1"
+    copied_parts: ClassVar[tuple[str, ...]] = ("entries", "_small", "_main", "_ghost")
 
     def __init__(
         self,

@@ -25,6 +25,7 @@ class SieveCache(BoundedCache[K, V]):
 
     entry_type = QueuedEntry
     hit_source: ClassVar[str] = "entry.visits = 1"
+    copied_parts: ClassVar[tuple[str, ...]] = ("entries", "_passed", "_ahead")
 
     def __init__(
         self,

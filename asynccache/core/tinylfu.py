@@ -72,6 +72,7 @@ class TinyLFUCache(BoundedCache[K, V]):
     """
 
     entry_type: ClassVar[type[Entry[Any, Any]]] = QueuedEntry
+    copied_parts: ClassVar[tuple[str, ...]] = ("entries", "_window", "_probation", "_protected", "_sketch")
 
     def __init__(
         self,

@@ -82,7 +82,7 @@ class Watched(QueuedEntry[int, int]):
     looks = 0
 
     @property
-    def place(self) -> int:  # type: ignore[override]  # a slot, watched
+    def place(self) -> int:
         """The number of the queue."""
         Watched.looks += 1
         return self._place
@@ -136,7 +136,9 @@ def test_pickling_keeps_the_order() -> None:
         queue.remove(entry)
         del entry.value
     twin = pickle.loads(pickle.dumps(queue))
-    assert [entry.key for entry in twin] == [entry.key for entry in queue]
+    assert [entry.key for entry in twin] == [entry.key for entry in queue] == [0, 2, 4, 6, 8, 9]
+    assert twin.shells == 0
+    assert len(twin) == 6
 
 
 def test_freed_without_the_collector() -> None:

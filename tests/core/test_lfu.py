@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from collections.abc import Callable
 
 import pytest
 
@@ -64,7 +65,7 @@ def test_growth_keeps_the_count() -> None:
     [copy.copy, copy.deepcopy, lambda cache: pickle.loads(pickle.dumps(cache))],
     ids=["copy", "deepcopy", "pickle"],
 )
-def test_a_thousand_counts_are_copied(duplicate: "type[LFUCache[int, int]]") -> None:
+def test_a_thousand_counts_are_copied(duplicate: Callable[[LFUCache[int, int]], LFUCache[int, int]]) -> None:
     """Copying does not recurse from count to count, and keeps each."""
     cache: LFUCache[int, int] = LFUCache(1_000)
     for key in range(1_000):

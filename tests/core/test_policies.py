@@ -3,6 +3,7 @@
 import copy
 import gc
 import pickle
+import threading
 import weakref
 from collections.abc import Callable
 from typing import Any, TypeAlias
@@ -281,7 +282,7 @@ def test_bounds_that_cannot_be(make: CacheType) -> None:
     with pytest.raises(ValueError, match="max_weight must be a finite number"):
         make(1, max_weight=float("inf"), weigher=value_as_weight)
     with pytest.raises(TypeError, match="weigher must be a function"):
-        make(1, max_weight=1, weigher="len")
+        make(1, max_weight=1, weigher="len")  # type: ignore[arg-type]  # the mistake that is tried
 
 
 @every_policy
@@ -340,6 +341,27 @@ def test_a_copy_shares_keys_and_values(make: CacheType) -> None:
     assert copy.copy(cache).entries["a"] is not cache.entries["a"]
     assert copy.deepcopy(cache)["a"] == value
     assert copy.deepcopy(cache)["a"] is not value
+
+
+@every_policy
+def test_a_copy_shares_what_a_subclass_adds(make: CacheType) -> None:
+    """A subclass may hold what cannot be copied, and keys and weighers may be such: `copy.copy` shares them."""
+
+    class Locked(make):  # type: ignore[misc,valid-type]  # a class of any policy
+        def __init__(self) -> None:
+            lock = threading.Lock()
+            super().__init__(4, max_weight=10, weigher=lambda key, value: lock is not None)
+            self.lock = lock
+
+    cache = Locked()
+    keys = [(number, threading.Lock()) for number in range(8)]
+    for key in keys:
+        cache[key] = key
+        cache.get(key)
+    cache.pop(list(cache)[1])
+    twin = copy.copy(cache)
+    assert twin.lock is cache.lock
+    assert drain(twin) == drain(cache)
 
 
 @every_policy
@@ -465,6 +487,7 @@ def test_a_policy_that_does_not_exist() -> None:
     """An unknown name is answered with those that are known, and anything else with what is expected."""
     with pytest.raises(ValueError, match="auto, lru, lfu, fifo, random, sieve, s3fifo, tinylfu, gdsf"):
         choose_policy("mru", 10)
-    for bad in (dict, None, LRUCache(1)):
+    mistakes: list[Any] = [dict, None, 7, LRUCache[int, int](1)]
+    for bad in mistakes:
         with pytest.raises(TypeError, match="policy must be a name or a subclass of BoundedCache"):
-            choose_policy(bad, 10)  # type: ignore[arg-type]  # the mistake that is tried
+            choose_policy(bad, 10)

@@ -3,8 +3,9 @@
 import sys
 from typing import Any
 
-import asynccache.core.s3fifo as s3fifo_module
 import pytest
+
+import asynccache.core.s3fifo as s3fifo_module
 from asynccache.core import Entry, S3FIFOCache
 from asynccache.core.s3fifo import GhostHashes
 

@@ -1,7 +1,8 @@
 """SIEVE, step by step."""
 
-import asynccache.core.sieve as sieve_module
 import pytest
+
+import asynccache.core.sieve as sieve_module
 from asynccache.core import SieveCache
 
 

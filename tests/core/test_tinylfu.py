@@ -81,8 +81,11 @@ def test_a_protected_entry_that_grows_makes_others_leave() -> None:
 @pytest.mark.parametrize("name", ["window", "protected"])
 def test_shares_that_cannot_be(name: str) -> None:
     """A share outside 0 to 1 is refused by name."""
+    options: dict[str, Any]
     for value in (-0.1, 1.1, float("nan")):
+        options = {name: value}
         with pytest.raises(ValueError, match=name):
-            TinyLFUCache(10, **{name: value})
+            TinyLFUCache(10, **options)
+    options = {name: "half"}
     with pytest.raises(TypeError, match=name):
-        TinyLFUCache(10, **{name: "half"})
+        TinyLFUCache(10, **options)
