@@ -377,13 +377,11 @@ class _PeekingItems(ItemsViewABC[K, V]):
             yield key, entry.value
 
     def __contains__(self, item: object) -> bool:
-        if not isinstance(item, tuple):
+        pair: Any = item
+        if not isinstance(item, tuple) or len(pair) != 2:
             return False
-        pair: tuple[Any, ...] = item
-        if len(pair) != 2:
-            return False
-        key, value = pair
-        found: object = self._mapping.peek(key, MISSING)
+        found: object = self._mapping.peek(pair[0], MISSING)
+        value: object = pair[1]
         return found is not MISSING and (found is value or found == value)
 
 

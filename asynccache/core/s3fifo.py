@@ -125,6 +125,7 @@ class S3FIFOCache(BoundedCache[K, V]):
         _check_whole("promote_at", promote_at, 1, _MOST_VISITS)
         self._promote_at = promote_at
         self._ghost_share = ghost
+        self._ghost_size = None if max_weight is not None or maxsize is None else int(maxsize * ghost)
         self._small_limit, self._main_limit = self._limits(small, small_places)
         self._small: EntryQueue[K, V] = EntryQueue(_SMALL)
         self._main: EntryQueue[K, V] = EntryQueue(_MAIN)
@@ -183,7 +184,10 @@ class S3FIFOCache(BoundedCache[K, V]):
             # Sums of floats drift, as in the base.
             self._small_weight = self._small_weight - entry.weight if small.size else 0
             if entry.visits < self._promote_at:
-                self._ghost.remember(hash(entry.key), self._ghost_limit())
+                limit = self._ghost_size
+                if limit is None:
+                    limit = int(len(self.entries) * self._ghost_share)
+                self._ghost.remember(hash(entry.key), limit)
                 return entry
             entry.visits = 0
             self._main.append(entry)
@@ -201,11 +205,6 @@ class S3FIFOCache(BoundedCache[K, V]):
             self._main.append(entry)
             entry = self._main.popleft()
         return entry
-
-    def _ghost_limit(self) -> int:
-        if self._max_weight is None and self._maxsize is not None:
-            return int(self._maxsize * self._ghost_share)
-        return int(len(self.entries) * self._ghost_share)
 
     def _reweigh(self, entry: Entry[K, V], weight: float) -> None:
         queued: QueuedEntry[K, V] = entry  # type: ignore[assignment]  # as entry_type says

@@ -60,6 +60,18 @@ def test_growth_keeps_the_count() -> None:
     assert cache.entries["a"].visits == 3
 
 
+def test_growth_never_evicts_the_entry_itself() -> None:
+    """A value that grows stays even if all others are used more."""
+    cache: LFUCache[str, int] = LFUCache(None, max_weight=6, weigher=lambda key, value: value)
+    cache.update({"a": 1, "b": 2})
+    for _ in range(5):
+        cache.get("b")
+    cache["a"] = 5
+    assert cache == {"a": 5}
+    assert cache.popitem() == ("a", 5)
+    assert cache.weight == 0
+
+
 @pytest.mark.parametrize(
     "duplicate",
     [copy.copy, copy.deepcopy, lambda cache: pickle.loads(pickle.dumps(cache))],
