@@ -5,7 +5,6 @@ on purpose, the last tests here say how.
 """
 
 import asyncio
-import functools
 import gc
 import weakref
 from typing import Any
@@ -13,9 +12,13 @@ from typing import Any
 import pytest
 
 from asynccache import LoadCancelled, async_cached
+from asynccache.decorator import Decorator
 from asynccache.testing import ManualClock
 
-alru_cache: Any = functools.partial(async_cached, maxsize=128, policy="lru")
+
+def alru_cache(maxsize: int | None = 128, **options: Any) -> Decorator:
+    """`async_cached` with the other's defaults."""
+    return async_cached(maxsize=maxsize, policy="lru", **options)
 
 
 @pytest.mark.one_loop

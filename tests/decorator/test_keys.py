@@ -29,7 +29,9 @@ FUNCTION_NAMES: Final = [
 ]  # fmt: skip
 
 
-def compiled(name: str, parameters: list[inspect.Parameter], record: Recorder) -> Callable[..., Coroutine[Any, Any, Bound]]:
+def compiled(
+    name: str, parameters: list[inspect.Parameter], record: Recorder
+) -> Callable[..., Coroutine[Any, Any, Bound]]:
     """An `async def` with these parameters, that gives them by name, and records its calls."""
     defaults = {f"{p.name} default": p.default for p in parameters}
     bare = [p.replace(default=inspect.Parameter.empty) for p in parameters]
@@ -42,7 +44,9 @@ def compiled(name: str, parameters: list[inspect.Parameter], record: Recorder) -
     positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     function.__defaults__ = tuple(p.default for p in positional if p.default is not p.empty)
     function.__kwdefaults__ = {
-        p.name: defaults[f"{p.name} default"] for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is not p.empty
+        p.name: defaults[f"{p.name} default"]
+        for p in parameters
+        if p.kind is p.KEYWORD_ONLY and p.default is not p.empty
     }
     return function  # type: ignore[no-any-return]
 
@@ -182,7 +186,7 @@ async def test_distinct_arguments_are_distinct_entries(calls: list[tuple[tuple[o
 
 @pytest.mark.one_loop
 async def test_text_and_bytes_and_hash_twins_are_apart() -> None:
-    """"a" and b"a", -1 and -2 (whose hashes are equal), 1 and "1" are different arguments."""
+    """ "a" and b"a", -1 and -2 (whose hashes are equal), 1 and "1" are different arguments."""
 
     @async_cached
     async def load(x: object) -> object:

@@ -41,7 +41,7 @@ class Above:
 class Below:
     """`@classmethod` and `@staticmethod` below `@async_cached`."""
 
-    @async_cached  # type: ignore[arg-type]
+    @async_cached
     @classmethod
     async def of_class(cls, x: int) -> tuple[str, int]:
         """On the class."""
@@ -101,18 +101,19 @@ async def test_class_method_above_has_controls() -> None:
         async def load(cls, x: int) -> int:
             return x
 
-    await Service.load(1)
-    await Service.load(1)
-    assert Service.load.cache_info() == (1, 1, 1024, 1)
-    assert Service.load.cache_contains(1)
-    assert Service.load.cache_peek(1) == 1
-    Service.load.cache_put(5, 2)
-    assert await Service.load(2) == 5
-    assert await Service.load.cache_refresh(2) == 2
-    assert Service.load.cache_invalidate(1)
-    assert not Service.load.cache_contains(1)
-    Service.load.cache_clear()
-    assert Service.load.cache_info() == (0, 0, 1024, 0)
+    service: Any = Service
+    await service.load(1)
+    await service.load(1)
+    assert service.load.cache_info() == (1, 1, 1024, 1)
+    assert service.load.cache_contains(1)
+    assert service.load.cache_peek(1) == 1
+    service.load.cache_put(5, 2)
+    assert await service.load(2) == 5
+    assert await service.load.cache_refresh(2) == 2
+    assert service.load.cache_invalidate(1)
+    assert not service.load.cache_contains(1)
+    service.load.cache_clear()
+    assert service.load.cache_info() == (0, 0, 1024, 0)
 
 
 @pytest.mark.one_loop
@@ -125,11 +126,12 @@ async def test_class_method_above_has_controls_before_its_first_call() -> None:
         async def load(cls, x: int) -> int:
             return x
 
-    assert not Service.load.cache_contains(1)
-    assert not Service.load.cache_invalidate(1)
-    assert str(Service.load.cache_peek(1)) == "_Missing.MISSING"
-    Service.load.cache_put(5, 1)
-    assert await Service.load(1) == 5
+    service: Any = Service
+    assert not service.load.cache_contains(1)
+    assert not service.load.cache_invalidate(1)
+    assert str(service.load.cache_peek(1)) == "_Missing.MISSING"
+    service.load.cache_put(5, 1)
+    assert await service.load(1) == 5
 
 
 @pytest.mark.one_loop
@@ -140,7 +142,8 @@ async def test_class_method_may_take_a_class(order: str) -> None:
     async def load(cls: type, kind: type) -> str:
         return f"{cls.__name__} {kind.__name__}"
 
-    first: Any = classmethod(async_cached(load)) if order == "above" else async_cached(classmethod(load))  # type: ignore[arg-type]
+    cached: Any = async_cached()
+    first: Any = classmethod(cached(load)) if order == "above" else cached(classmethod(load))
     service: Any = type("Service", (), {"load": first})
     assert await service.load(int) == "Service int"
     assert service.load.cache_contains(int)
@@ -215,6 +218,7 @@ async def test_static_method_without_parameters() -> None:
 @pytest.mark.one_loop
 async def test_partial_method() -> None:
     """A `partialmethod` can be decorated: its arguments are fixed, and each instance has its own cache."""
+    cached: Any = async_cached()
 
     class Service:
         def __init__(self, name: str) -> None:
@@ -223,8 +227,8 @@ async def test_partial_method() -> None:
         async def load(self, x: int, y: int = 0, *, z: int = 0) -> tuple[str, int, int, int]:
             return self.name, x, y, z
 
-        of_one: Any = async_cached(functools.partialmethod(load, 1))  # type: ignore[arg-type]
-        with_y: Any = async_cached(functools.partialmethod(load, y=5))  # type: ignore[arg-type]
+        of_one: Any = cached(functools.partialmethod(load, 1))
+        with_y: Any = cached(functools.partialmethod(load, y=5))
 
     anna, bert = Service("anna"), Service("bert")
     assert await anna.of_one() == await anna.of_one(0, z=0) == ("anna", 1, 0, 0)
@@ -267,7 +271,8 @@ async def test_self_by_another_name() -> None:
         async def load(this, x: int) -> str:  # noqa: N805
             return f"{this.name} {x}"
 
-    anna, bert = Service("anna"), Service("bert")
+    anna: Any = Service("anna")
+    bert: Any = Service("bert")
     assert await anna.load(1) == await Service.load(anna, 1) == "anna 1"
     assert await bert.load(1) == "bert 1"
     assert anna.load.cache_info()[:2] == (1, 1)
@@ -286,7 +291,8 @@ async def test_method_that_takes_all_by_stars() -> None:
         async def load(*args: Any, **kwargs: Any) -> Any:
             return args[1:], kwargs
 
-    service, other = Service(), Service()
+    service: Any = Service()
+    other: Any = Service()
     assert await service.load(1) == ((1,), {})
     assert await service.load(2) == ((2,), {})
     assert await service.load(2, x=3) == ((2,), {"x": 3})
@@ -337,7 +343,8 @@ async def test_above_another_decorator() -> None:
     async def load(x: int, y: int = 0) -> int:
         return x + y
 
-    anna, bert = Service("anna"), Service("bert")
+    anna: Any = Service("anna")
+    bert: Any = Service("bert")
     assert [await anna.load(1), await bert.load(1), await anna.load(x=1)] == ["anna 1", "bert 1", "anna 1"]
     assert await load(1) == await load(x=1, y=0) == 1
     assert load.cache_info()[:2] == (1, 1)

@@ -293,9 +293,9 @@ async def test_slots_with_room_for_weak_references() -> None:
 async def test_slots_without_weak_references_are_explained() -> None:
     """An instance that cannot be referred to weakly is refused with two ways out, of which the second works."""
     with pytest.raises(TypeError, match=r"Closed.*__weakref__.*__slots__.*ignore=\(\"self\",\)"):
-        Closed(1).alone()
+        await Closed(1).alone()
     with pytest.raises(TypeError, match="__weakref__"):
-        Closed.alone(Closed(1))
+        await Closed.alone(Closed(1))
     assert await Closed(1).shared(2) == await Closed(7).shared(2) == 3
 
 

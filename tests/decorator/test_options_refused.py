@@ -3,7 +3,7 @@
 import math
 from contextvars import ContextVar
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import pytest
 
@@ -11,6 +11,8 @@ from asynccache import LRUCache, async_cached
 
 NAN: Final = math.nan
 INFINITE: Final = math.inf
+Refused: TypeAlias = tuple[type[Exception], str, dict[str, Any]]
+
 VARIABLE: Final[ContextVar[int]] = ContextVar("VARIABLE")
 
 
@@ -28,11 +30,21 @@ class NotACache:
     """No policy."""
 
 
-REFUSED: Final[list[tuple[type[Exception], str, dict[str, Any]]]] = [
-    *[(ValueError, "ttl must be 0 seconds or more", {"ttl": ttl}) for ttl in (-1, -0.001, NAN, -INFINITE, timedelta(-1))],
-    *[(ValueError, "ttl must be a number of seconds, a timedelta or None", {"ttl": ttl}) for ttl in (True, "5", [], b"")],
-    *[(ValueError, "idle must be 0 seconds or more", {"idle": idle}) for idle in (-1, NAN, timedelta(-1))],
-    *[(ValueError, "idle must be a number of seconds", {"idle": idle}) for idle in (True, "5", lambda v: 5)],
+def each(kind: type[Exception], message: str, option: str, *values: Any, **others: Any) -> list[Refused]:
+    """One option with several values that are refused alike."""
+    return [(kind, message, {option: value, **others}) for value in values]
+
+
+def one(key: object, value: object) -> int:
+    """Weigh."""
+    return 1
+
+
+REFUSED: Final[list[Refused]] = [
+    *each(ValueError, "ttl must be 0 seconds or more", "ttl", -1, -0.001, NAN, -INFINITE, timedelta(-1)),
+    *each(ValueError, "ttl must be a number of seconds, a timedelta or None", "ttl", True, "5", [], b""),
+    *each(ValueError, "idle must be 0 seconds or more", "idle", -1, NAN, timedelta(-1)),
+    *each(ValueError, "idle must be a number of seconds", "idle", True, "5", lambda v: 5),
     (ValueError, "jitter requires ttl", {"jitter": 1}),
     (ValueError, "jitter requires ttl", {"jitter": 1, "idle": 5}),
     (ValueError, "jitter must be", {"ttl": 5, "jitter": -1}),
@@ -40,17 +52,17 @@ REFUSED: Final[list[tuple[type[Exception], str, dict[str, Any]]]] = [
     (ValueError, "jitter must be a finite", {"ttl": 5, "jitter": INFINITE}),
     (ValueError, "jitter must be a number", {"ttl": 5, "jitter": "1"}),
     (ValueError, "jitter must be a number", {"ttl": 5, "jitter": True}),
-    *[(TypeError, "maxsize must be a whole number", {"maxsize": size}) for size in (True, False, 1.5, 8.0, "8", NAN, [])],
+    *each(TypeError, "maxsize must be a whole number", "maxsize", True, False, 1.5, 8.0, "8", NAN, []),
     (ValueError, "maxsize must be 0 or more", {"maxsize": -1}),
     (TypeError, "weigher needs max_weight", {"weigher": lambda k, v: 1}),
     (TypeError, "max_weight needs weigher", {"max_weight": 10}),
     (TypeError, "weigher must be a function of key and value", {"max_weight": 10, "weigher": 5}),
-    *[(ValueError, "max_weight must be", {"max_weight": w, "weigher": lambda k, v: 1}) for w in (-1, NAN, INFINITE)],
-    *[(TypeError, "max_weight must be a number", {"max_weight": w, "weigher": lambda k, v: 1}) for w in (True, "9", [])],
+    *each(ValueError, "max_weight must be", "max_weight", -1, NAN, INFINITE, weigher=one),
+    *each(TypeError, "max_weight must be a number", "max_weight", True, "9", [], weigher=one),
     (ValueError, "policy must be one of auto, lru, .*'mru'", {"policy": "mru"}),
     (ValueError, "policy must be one of", {"policy": "LRU"}),
-    *[(TypeError, "policy must be a name or a subclass", {"policy": p}) for p in (None, 5, NotACache, LRUCache(8))],
-    *[(TypeError, "key must be callable", {"key": key}) for key in ("x", 5, ("x",))],
+    *each(TypeError, "policy must be a name or a subclass", "policy", None, 5, NotACache, LRUCache(8)),
+    *each(TypeError, "key must be callable", "key", "x", 5, ("x",)),
     (ValueError, "with key=, let that see to them", {"key": lambda x: x, "typed": True}),
     (ValueError, "with key=, let that see to them", {"key": lambda x: x, "ignore": ("y",)}),
     (ValueError, "with key=, let that see to them", {"key": lambda x: x, "vary": (VARIABLE,)}),
@@ -61,23 +73,23 @@ REFUSED: Final[list[tuple[type[Exception], str, dict[str, Any]]]] = [
     (TypeError, r"vary must be several context variables: write vary=\(", {"vary": VARIABLE}),
     (TypeError, "vary must be contextvars.ContextVar objects, not 'VARIABLE'", {"vary": ("VARIABLE",)}),
     (TypeError, "vary must be", {"vary": 5}),
-    *[(ValueError, 'copy must be "deep", "shallow", a function', {"copy": c}) for c in ("deeply", True, 5, ["deep"])],
-    *[(ValueError, "on_abandon must be", {"on_abandon": a}) for a in ("stop", None, True, -1, NAN, timedelta(-1), [])],
-    *[(TypeError, "on_evict must be a function of key, value and cause", {"on_evict": e}) for e in (5, "x", [5], [print, 5])],
+    *each(ValueError, 'copy must be "deep", "shallow", a function', "copy", "deeply", True, 5, ["deep"]),
+    *each(ValueError, "on_abandon must be", "on_abandon", "stop", None, True, -1, NAN, timedelta(-1), []),
+    *each(TypeError, "on_evict must be a function of key, value and cause", "on_evict", 5, "x", [5], [print, 5]),
     (TypeError, "on_evict must be a plain function", {"on_evict": coroutine_function}),
     (TypeError, "on_evict must be a plain function", {"on_evict": [print, coroutine_function]}),
-    *[(TypeError, "clock must be a function that gives seconds", {"clock": c}) for c in (None, 5, "monotonic")],
-    *[(ValueError, 'context must be "caller"', {"context": c}) for c in ("copy", None, True, [])],
+    *each(TypeError, "clock must be a function that gives seconds", "clock", None, 5, "monotonic"),
+    *each(ValueError, 'context must be "caller"', "context", "copy", None, True, []),
     (TypeError, "ttl must be a plain function", {"ttl": coroutine_function}),
     (TypeError, "store_if must be a plain function", {"store_if": coroutine_function}),
     (TypeError, "ttl is called with the result", {"ttl": lambda: 5}),
     (TypeError, "store_if is called with the result", {"store_if": lambda result, other: True}),
-    *[(TypeError, "store_if", {"store_if": s}) for s in (5, "x", True)],
+    *each(TypeError, "store_if", "store_if", 5, "x", True),
     (TypeError, "weigher", {"max_weight": 10, "weigher": coroutine_function}),
     (TypeError, "key", {"key": coroutine_function}),
     (TypeError, "copy", {"copy": coroutine_function}),
-    *[(TypeError, "typed", {"typed": t}) for t in ("no", "yes")],
-    *[(TypeError, "name", {"name": n}) for n in (5, ["x"])],
+    *each(TypeError, "typed", "typed", "no", "yes"),
+    *each(TypeError, "name", "name", 5, ["x"]),
     (TypeError, "tttl", {"tttl": 5}),
 ]
 

@@ -53,7 +53,7 @@ class Adder:
     async def of_class_above(cls, y: int) -> int:
         return y
 
-    @async_cached  # type: ignore[arg-type]
+    @async_cached
     @classmethod
     async def of_class_below(cls, y: int) -> int:
         return y

@@ -27,7 +27,9 @@ class Source:
 
 
 @pytest.mark.one_loop
-@pytest.mark.parametrize("ttl", [10, 10.0, timedelta(seconds=10), lambda value: 10, lambda value, x: timedelta(seconds=10)])
+@pytest.mark.parametrize(
+    "ttl", [10, 10.0, timedelta(seconds=10), lambda value: 10, lambda value, x: timedelta(seconds=10)]
+)
 async def test_expiry_on_read_is_exact(ttl: Any) -> None:
     """A value is served up to the last moment before its time is over, and not at that moment."""
     source = Source(ttl=ttl)
@@ -88,7 +90,7 @@ async def test_zero_stores_nothing_but_shares_the_load(option: str) -> None:
         await asyncio.sleep(0)
         return loads
 
-    assert await asyncio.gather(load(), load(), load()) == [1, 1, 1]
+    assert list(await asyncio.gather(load(), load(), load())) == [1, 1, 1]
     assert await load() == 2
     load.cache_put(5)
     assert load.cache_peek() is MISSING
@@ -279,7 +281,9 @@ async def test_refresh_and_put_begin_a_new_life() -> None:
 @pytest.mark.one_loop
 @given(
     steps=st.lists(
-        st.tuples(st.sampled_from(["call", "pass", "invalidate", "put", "refresh"]), st.integers(0, 3), st.integers(0, 12)),
+        st.tuples(
+            st.sampled_from(["call", "pass", "invalidate", "put", "refresh"]), st.integers(0, 3), st.integers(0, 12)
+        ),
         max_size=30,
     ),
     ttl=st.sampled_from([None, 8, 20]),

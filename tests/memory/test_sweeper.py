@@ -257,7 +257,7 @@ def test_each_loop_sweeps() -> None:
         clock.advance(20)
         await turns_until_idle(load)
 
-    asyncio.run(load(1))  # type: ignore[arg-type]
+    asyncio.run(load(1))
     asyncio.run(sweep_the_rest())
     assert load.cache_info().currsize == 0
 

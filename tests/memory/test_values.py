@@ -45,7 +45,9 @@ SINGLE_USE: list[tuple[str, Callable[[], object], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("make", "message"), [(make, message) for _, make, message in SINGLE_USE], ids=[n for n, _, _ in SINGLE_USE])
+@pytest.mark.parametrize(
+    ("make", "message"), [(make, message) for _, make, message in SINGLE_USE], ids=[n for n, _, _ in SINGLE_USE]
+)
 @pytest.mark.parametrize("options", [{}, {"maxsize": 0}, {"ttl": 0}, {"copy": "shallow"}], ids=str)
 async def test_single_use_values_are_refused(make: Callable[[], object], message: str, options: dict[str, Any]) -> None:
     """A value that only its first user could use is a `TypeError` that names the function, and is not stored."""
@@ -95,7 +97,9 @@ async def test_refused_put_keeps_what_was_there() -> None:
 
 
 @pytest.mark.one_loop
-@pytest.mark.parametrize("value", [[1], {"a": 1}, (1, 2), "text", b"bytes", range(3), Path("x"), int, numbers, len, ...])
+@pytest.mark.parametrize(
+    "value", [[1], {"a": 1}, (1, 2), "text", b"bytes", range(3), Path("x"), int, numbers, len, ...]
+)
 async def test_other_values_are_stored(value: object) -> None:
     """What can be used again and again is stored, iterables, classes and functions included."""
 
@@ -130,7 +134,7 @@ async def test_copies(copy: Any, inner_shared: bool, options: dict[str, Any]) ->
         return [inner]
 
     inner = [1]
-    got = await asyncio.gather(load(1), load(1), load(1))
+    got = list(await asyncio.gather(load(1), load(1), load(1)))
     got += [await load(1), await load.cache_refresh(1), await load(1)]
     assert len({id(value) for value in got}) == len(got)
     assert [value[0] is got[0][0] for value in got[1:]] == [inner_shared] * 5

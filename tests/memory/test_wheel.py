@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from asynccache.core.wheel import ExpiryWheel
 
 FINEST: Final = 1 / 128
-times: Final = st.floats(0, 1e6) | st.floats(0, 1) | st.integers(0, 100).map(float) | st.sampled_from([0.0, 1e-9, 86_400.0])
+times: Final = (
+    st.floats(0, 1e6) | st.floats(0, 1) | st.integers(0, 100).map(float) | st.sampled_from([0.0, 1e-9, 86_400.0])
+)
 steps: Final = st.lists(st.tuples(st.sampled_from(["add", "add", "add", "pass"]), times), max_size=40)
 
 
