@@ -21,7 +21,6 @@ from asynccache.stats import CacheStats
 from asynccache.wrapping.typed import CachedFunction, CacheInfo
 
 __all__ = [
-    "MISSING",
     "CacheClosed",
     "CacheError",
     "CacheInfo",
@@ -32,6 +31,7 @@ __all__ = [
     "LFUCache",
     "LRUCache",
     "LoadCancelled",
+    "MISSING",
     "RandomCache",
     "RecursiveLoad",
     "RemovalCause",

@@ -92,6 +92,14 @@ class Sweeper:
         """Tell whether a sweep is planned on any loop."""
         return any(chain.handle is not None for _, chain in self._chains.items())
 
+    def __del__(self) -> None:
+        # The cache has gone, and its timers go with it; on other threads' loops, by a call that they make themselves.
+        for loop, chain in self._chains.items():
+            if loop is asyncio._get_running_loop():
+                chain.end()
+            elif not loop.is_closed():
+                loop.call_soon_threadsafe(chain.end, context=contextvars.Context())
+
     def stop(self, loop: asyncio.AbstractEventLoop) -> None:
         """End what is planned on this loop. The next entry that can expire begins anew."""
         self._chains.enter(loop).end()

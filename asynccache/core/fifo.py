@@ -33,7 +33,7 @@ class FIFOCache(BoundedCache[K, V]):
 
     def replace(self, entry: Entry[K, V], value: V, weight: float) -> Sequence[Entry[K, V]]:
         """Put a new entry in the place of a stored one, as the newest; return those evicted to make room for it."""
-        successor = self.entry_type(entry.key, value, weight)
+        successor = type(entry)(entry.key, value, weight)
         successor.deadline = entry.deadline
         self.remove(entry)
         return self.admit(successor)

@@ -13,6 +13,7 @@ not held in memory, and what gathers of removed keys is taken away by `tidy`.
 
 import heapq
 import math
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
@@ -31,39 +32,31 @@ class Bucket(Generic[K]):
 
     def __init__(self, end: float) -> None:
         self.end = end
-        self.keys: list[K] = []
+        self.keys: deque[K] = deque()
 
     def __lt__(self, other: "Bucket[K]") -> bool:
         return self.end < other.end
 
 
 class _Tidying(Generic[K]):
-    """How far the tidying of one bucket is: the keys before `kept` stay, those from `position` on are not yet seen."""
+    """How far the tidying of one bucket is: `left` keys are still to be looked at; those that stay go to the end."""
 
-    __slots__ = ("bucket", "kept", "position", "seen")
+    __slots__ = ("bucket", "left", "seen")
 
     def __init__(self, bucket: Bucket[K]) -> None:
         self.bucket = bucket
         self.seen: set[K] = set()
-        self.kept = 0
-        self.position = 0
+        self.left = len(bucket.keys)
 
-    def look_at_next(self, is_live: Callable[[K], bool]) -> bool:
-        keys = self.bucket.keys
-        if self.position == len(keys):
-            return False
-        key = keys[self.position]
-        self.position += 1
-        if key not in self.seen and is_live(key):
-            self.seen.add(key)
-            keys[self.kept] = key
-            self.kept += 1
-        return True
-
-    def drop_rest(self) -> int:
-        dropped = len(self.bucket.keys) - self.kept
-        del self.bucket.keys[self.kept :]
-        return dropped
+    def drops_next(self, is_live: Callable[[K], bool]) -> bool:
+        """Look at one key; tell whether it was dropped."""
+        self.left -= 1
+        key = self.bucket.keys.popleft()
+        if key in self.seen or not is_live(key):
+            return True
+        self.seen.add(key)
+        self.bucket.keys.append(key)
+        return False
 
 
 class ExpiryWheel(Generic[K]):
@@ -81,21 +74,15 @@ class ExpiryWheel(Generic[K]):
         self._untidy: list[_Tidying[K]] = []
         self.size = 0
 
-    def add(self, key: K, deadline: float, now: float) -> bool:
-        """Put `key` where it comes out at `deadline` (seconds on the owner's clock) or a little later.
-
-        Tells whether it comes out before all others: an owner who sleeps until `next_due` has to be woken earlier.
-        """
+    def add(self, key: K, deadline: float, now: float) -> None:
+        """Put `key` where it comes out at `deadline` (seconds on the owner's clock) or a little later."""
         self.size += 1
         end = _end_of_stretch(deadline, now)
         bucket = self._buckets.get(end)
-        if bucket is not None:
-            bucket.keys.append(key)
-            return False
-        bucket = self._buckets[end] = Bucket(end)
+        if bucket is None:
+            bucket = self._buckets[end] = Bucket(end)
+            heapq.heappush(self._order, bucket)
         bucket.keys.append(key)
-        heapq.heappush(self._order, bucket)
-        return self._order[0] is bucket
 
     def next_due(self) -> float:
         """Tell when the next bucket comes out, in seconds on the owner's clock; infinity if there is none."""
@@ -115,11 +102,10 @@ class ExpiryWheel(Generic[K]):
                     return
                 bucket = self._opened = heapq.heappop(self._order)
                 del self._buckets[bucket.end]
-                bucket.keys.reverse()  # taken from the end, they come out as they went in
             keys = bucket.keys
             while keys:
                 self.size -= 1
-                yield keys.pop()
+                yield keys.popleft()
                 if self._opened is not bucket:  # cleared meanwhile
                     return
             self._opened = None
@@ -133,12 +119,12 @@ class ExpiryWheel(Generic[K]):
             self._untidy = [_Tidying(bucket) for bucket in self._order]
         while self._untidy:
             work = self._untidy[-1]
-            while self._buckets.get(work.bucket.end) is work.bucket and work.look_at_next(is_live):
+            # A bucket that comes out meanwhile is left alone: its owner looks at each of its keys anyway.
+            if work.left and self._buckets.get(work.bucket.end) is work.bucket:
+                self.size -= work.drops_next(is_live)
                 yield
-            if self._buckets.get(work.bucket.end) is work.bucket:
-                self.size -= work.drop_rest()
-            # Else it came out meanwhile, and its owner looks at each of its keys anyway.
-            self._untidy.pop()
+            else:
+                self._untidy.pop()
 
     def clear(self) -> None:
         """Forget all keys."""

@@ -123,7 +123,7 @@ def read_of_result(option: str, function: Callable[..., Any], parameters: Parame
     if inspect.iscoroutinefunction(function):
         raise TypeError(f"{option} must be a plain function, not a coroutine function: nobody awaits it")
 
-    def of_result_alone(result: Any, *_args: Any, **_kwargs: Any) -> Any:
+    def of_result_alone(result: Any, /, *_args: Any, **_kwargs: Any) -> Any:
         return function(result)
 
     try:
