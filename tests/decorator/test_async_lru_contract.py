@@ -1,7 +1,7 @@
 """What people rely on who come from async-lru, in the words of its interface: moving over is changing an import.
 
-The promises are those that async-lru 2.4 tests (https://github.com/aio-libs/async-lru), put and tested in our own way. Where we differ
-on purpose, the last tests here say how.
+The promises are those that async-lru 2.4 tests (https://github.com/aio-libs/async-lru), put and tested in our own way.
+Where we differ on purpose, the last tests here say how.
 """
 
 import asyncio

@@ -1,5 +1,7 @@
 """Class methods, static methods, partial methods, and methods with a taste of their own."""
 
+import abc
+import asyncio
 import functools
 import weakref
 from collections.abc import Callable, Coroutine
@@ -36,183 +38,6 @@ class Above:
     async def static(x: int, y: int = 0) -> tuple[int, int]:
         """On nothing."""
         return x, y
-
-
-class Below:
-    """`@classmethod` and `@staticmethod` below `@async_cached`."""
-
-    @async_cached
-    @classmethod
-    async def of_class(cls, x: int) -> tuple[str, int]:
-        """On the class."""
-        return cls.__name__, x
-
-    @async_cached
-    @staticmethod
-    async def static(x: int, y: int = 0) -> tuple[int, int]:
-        """On nothing."""
-        return x, y
-
-
-BOTH: Any = [Above, Below]
-
-
-def child_of(parent: Any) -> Any:
-    """A subclass, new each time, with nothing cached."""
-    return type("Child", (parent,), {})
-
-
-@pytest.mark.one_loop
-@pytest.mark.parametrize("parent", BOTH)
-async def test_class_method_is_cached_for_each_class(parent: Any) -> None:
-    """A class method knows which class it is called on, by the class or an instance; subclasses are apart."""
-    one, other = child_of(parent), child_of(parent)
-    other.__name__ = "Other"
-    assert await one.of_class(1) == await one().of_class(1) == await one.of_class(x=1) == ("Child", 1)
-    assert await other.of_class(1) == ("Other", 1)
-    assert await parent.of_class(1) == (parent.__name__, 1)
-
-
-@pytest.mark.one_loop
-async def test_class_method_below_has_controls_of_the_class() -> None:
-    """With `@async_cached` above `@classmethod`, the controls are those of the class that is asked."""
-    one, other = child_of(Below), child_of(Below)
-    await one.of_class(1)
-    await one().of_class(1)
-    await other.of_class(1)
-    assert one.of_class.cache_info() == (1, 1, 1024, 1)
-    assert other.of_class.cache_info() == (0, 1, 1024, 1)
-    assert one.of_class.cache_contains(1)
-    assert one().of_class.cache_invalidate(1)
-    assert not one.of_class.cache_contains(1)
-    assert other.of_class.cache_peek(1) == ("Child", 1)
-    other.of_class.cache_put("put", 2)
-    assert await other.of_class(2) == "put"
-    assert await other.of_class.cache_refresh(2) == ("Child", 2)
-
-
-@pytest.mark.one_loop
-async def test_class_method_above_has_controls() -> None:
-    """With `@classmethod` above `@async_cached` there are controls too, on every version of Python."""
-
-    class Service:
-        @classmethod
-        @async_cached
-        async def load(cls, x: int) -> int:
-            return x
-
-    service: Any = Service
-    await service.load(1)
-    await service.load(1)
-    assert service.load.cache_info() == (1, 1, 1024, 1)
-    assert service.load.cache_contains(1)
-    assert service.load.cache_peek(1) == 1
-    service.load.cache_put(5, 2)
-    assert await service.load(2) == 5
-    assert await service.load.cache_refresh(2) == 2
-    assert service.load.cache_invalidate(1)
-    assert not service.load.cache_contains(1)
-    service.load.cache_clear()
-    assert service.load.cache_info() == (0, 0, 1024, 0)
-
-
-@pytest.mark.one_loop
-async def test_class_method_above_has_controls_before_its_first_call() -> None:
-    """The controls of a class method work before anything was called, on every version of Python."""
-
-    class Service:
-        @classmethod
-        @async_cached
-        async def load(cls, x: int) -> int:
-            return x
-
-    service: Any = Service
-    assert not service.load.cache_contains(1)
-    assert not service.load.cache_invalidate(1)
-    assert str(service.load.cache_peek(1)) == "_Missing.MISSING"
-    service.load.cache_put(5, 1)
-    assert await service.load(1) == 5
-
-
-@pytest.mark.one_loop
-@pytest.mark.parametrize("order", ["above", "below"])
-async def test_class_method_may_take_a_class(order: str) -> None:
-    """A class as an argument is an argument, not what the method is called on."""
-
-    async def load(cls: type, kind: type) -> str:
-        return f"{cls.__name__} {kind.__name__}"
-
-    cached: Any = async_cached()
-    first: Any = classmethod(cached(load)) if order == "above" else cached(classmethod(load))
-    service: Any = type("Service", (), {"load": first})
-    assert await service.load(int) == "Service int"
-    assert service.load.cache_contains(int)
-    assert not service.load.cache_contains(str)
-    assert service.load.cache_invalidate(int)
-
-
-@pytest.mark.one_loop
-@pytest.mark.parametrize("order", ["above", "below"])
-async def test_class_method_that_ignores_cls_is_shared(order: str) -> None:
-    """With `ignore=("cls",)` a class and its subclasses share one cache, in both orders, controls included."""
-
-    async def load(cls: type, x: int) -> str:
-        return f"{cls.__name__} {x}"
-
-    cached: Any = async_cached(ignore=("cls",))
-    first: Any = classmethod(cached(load)) if order == "above" else cached(classmethod(load))
-    parent: Any = type("Parent", (), {"load": first})
-    child: Any = type("Child", (parent,), {})
-    assert await parent.load(1) == await child.load(1) == "Parent 1"
-    assert parent.load.cache_info() == (1, 1, 1024, 1)
-    assert child.load.cache_contains(1)
-    assert child.load.cache_invalidate(1)
-
-
-@pytest.mark.one_loop
-async def test_class_goes_when_its_last_reference_goes() -> None:
-    """The cache of a class method keeps no class alive."""
-    import gc
-
-    for parent in BOTH:
-        child = child_of(parent)
-        await child.of_class(1)
-        ref = weakref.ref(child)
-        del child
-        gc.collect()  # a class refers to itself
-        assert ref() is None
-
-
-@pytest.mark.one_loop
-@pytest.mark.parametrize("parent", BOTH)
-async def test_static_method_is_one_cache(parent: Any) -> None:
-    """A static method has one cache, whether asked by class, subclass or instance, with its controls."""
-    parent.static.cache_clear()
-    assert await parent.static(1) == await parent().static(x=1) == await child_of(parent).static(1, 0) == (1, 0)
-    assert parent.static.cache_info() == (2, 1, 1024, 1)
-    assert parent().static.cache_contains(1)
-    assert parent.static.cache_invalidate(1, y=0)
-    parent.static.cache_put((9, 9), 1)
-    assert await parent.static(1) == (9, 9)
-
-
-@pytest.mark.one_loop
-async def test_static_method_without_parameters() -> None:
-    """A static method without parameters is one entry, in both orders."""
-
-    class Service:
-        @staticmethod
-        @async_cached
-        async def one() -> int:
-            return 1
-
-        @async_cached
-        @staticmethod
-        async def two() -> int:
-            return 2
-
-    assert [await Service.one(), await Service().one(), await Service.two(), await Service().two()] == [1, 1, 2, 2]
-    assert Service.one.cache_info()[:2] == Service.two.cache_info()[:2] == (1, 1)
 
 
 @pytest.mark.one_loop
@@ -397,3 +222,105 @@ async def test_method_put_on_a_class_later() -> None:
     one, other = Service(), Service()
     for service in (one, other):
         assert await service.load(1) == (id(service), 1)  # type: ignore[attr-defined]
+
+
+@pytest.mark.one_loop
+async def test_self_by_another_name_below_another_decorator() -> None:
+    """Where nothing tells that it is a method, the instance is an argument like any: instances are apart."""
+
+    class Service:
+        @logged
+        @async_cached
+        async def load(this, x: int) -> tuple[int, int]:  # noqa: N805  # what is tested
+            return id(this), x
+
+    one: Any = Service()
+    other: Any = Service()
+    assert await one.load(1) == await one.load(1) == (id(one), 1)
+    assert await other.load(1) == (id(other), 1)
+
+
+@pytest.mark.one_loop
+async def test_lifespan_of_a_method_is_that_of_all_instances() -> None:
+    """`async with Foo.method.cache_lifespan()` ends what runs behind the method of every instance."""
+
+    class Service:
+        @async_cached(ttl=60, on_abandon="finish")
+        async def load(self, x: int) -> int:
+            await asyncio.sleep(0)
+            return x
+
+    one, other = Service(), Service()
+    async with Service.load.cache_lifespan(wait=True):
+        await one.load(1)
+        waiting = asyncio.ensure_future(other.load(2))
+        await asyncio.sleep(0)
+        assert Service.load.cache_parameters()["tasks"] == 1
+        assert Service.load.cache_stats().sweeper_alive
+    stats = Service.load.cache_stats()
+    assert (stats.in_flight, stats.sweeper_alive, stats.size) == (0, False, 2)
+    assert await waiting == 2
+
+
+@pytest.mark.one_loop
+async def test_shared_method_is_refreshed_by_the_class() -> None:
+    """A shared method loads on the instance it is given; asked without one, a refresh says how to give it."""
+
+    class Service:
+        @async_cached(ignore=("self",))
+        async def load(self, x: int) -> int:
+            return id(self)
+
+    one, other = Service(), Service()
+    assert await one.load(1) == id(one)
+    assert await Service.load.cache_refresh(other, 1) == await one.load(1) == id(other)
+    with pytest.raises(TypeError, match="give the instance first"):
+        await one.load.cache_refresh(1)
+
+
+@pytest.mark.one_loop
+async def test_replacing_a_method_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cached method can be patched, on the class and on an instance, and is itself again afterwards."""
+
+    class Service:
+        @async_cached
+        async def load(self) -> str:
+            return "real"
+
+    async def fake(self: Service) -> str:
+        return "fake"
+
+    service = Service()
+    assert await service.load() == "real"
+    with monkeypatch.context() as patch:
+        patch.setattr(Service, "load", fake)
+        assert await service.load() == "fake"
+    assert await service.load() == "real"
+    assert service.load.cache_info()[:2] == (1, 1)
+
+
+@pytest.mark.one_loop
+async def test_abstract_method_stays_abstract() -> None:
+    """`@abstractmethod` works above and below, and what implements it is called."""
+
+    class Base(abc.ABC):
+        @abc.abstractmethod
+        @async_cached
+        async def above(self) -> int: ...
+
+        @async_cached
+        @abc.abstractmethod
+        async def below(self) -> int: ...
+
+    class Whole(Base):
+        async def above(self) -> int:  # type: ignore[override]  # it has no controls
+            return 1
+
+        @async_cached
+        async def below(self) -> int:
+            return 2
+
+    with pytest.raises(TypeError, match="abstract"):
+        Base()  # type: ignore[abstract]
+    whole = Whole()
+    assert [await whole.above(), await whole.below()] == [1, 2]

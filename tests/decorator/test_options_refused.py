@@ -117,15 +117,19 @@ def test_unknown_option_is_told_as_the_decorators() -> None:
 def test_number_of_seconds_beyond_all_bounds() -> None:
     """A whole number too large for a float is for ever, or refused by name; it is no arithmetic error."""
     try:
-        async_cached(ttl=10**400)(load)
+        function = async_cached(ttl=10**400)(load)
     except ValueError as error:
-        assert "ttl" in str(error)
+        message = str(error)
+    else:
+        message = f"ttl is for ever: {function.cache_info()}"
+    assert "ttl" in message
 
 
 @pytest.mark.parametrize(
     "options",
     [
-        {"ttl": 0}, {"ttl": 0.0}, {"ttl": INFINITE}, {"ttl": 1e300}, {"ttl": 5e-324}, {"ttl": timedelta.max}, {"ttl": None},
+        {"ttl": 0}, {"ttl": 0.0}, {"ttl": INFINITE}, {"ttl": 1e300}, {"ttl": 5e-324},
+        {"ttl": timedelta.max}, {"ttl": None},
         {"idle": 0}, {"idle": INFINITE}, {"ttl": 5, "jitter": 0}, {"ttl": 5, "jitter": timedelta(seconds=1)},
         {"ttl": float}, {"ttl": lambda result: 5}, {"ttl": lambda result, x, *, y: 5}, {"ttl": lambda *a, **k: 5},
         {"store_if": bool}, {"store_if": lambda r: True}, {"store_if": lambda r, x, y=0: True},

@@ -241,7 +241,7 @@ async def test_too_heavy_is_not_stored_and_drops_the_old() -> None:
     options=st.sampled_from([{}, {"ttl": 10}, {"idle": 10}, {"maxsize": 3}]).map(dict),
 )
 async def test_weights_add_up(policy: str, steps: list[tuple[str, int, int]], options: dict[str, Any]) -> None:
-    """After each step the weights are those of what is stored, within the bound, and what came has stayed or was told."""
+    """After each step the weight is that of what is stored, and what came has stayed or was told of."""
     heard: Heard = []
     stored: list[object] = []
     clock = ManualClock()

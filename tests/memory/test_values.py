@@ -126,7 +126,7 @@ async def test_all_get_one_object_by_default() -> None:
 @pytest.mark.parametrize(("copy", "inner_shared"), [("deep", False), ("shallow", True), (lambda v: [v[0]], True)])
 @pytest.mark.parametrize("options", [{}, {"ttl": 60}, {"idle": 60}, {"maxsize": 0}, {"typed": True}], ids=str)
 async def test_copies(copy: Any, inner_shared: bool, options: dict[str, Any]) -> None:
-    """With `copy` each caller gets an object of its own, also those who waited for the load; the stored one stays whole."""
+    """With `copy` each caller gets an object of its own, who waited for the load too; the stored one stays."""
 
     @async_cached(copy=copy, **options)
     async def load(x: int) -> list[list[int]]:

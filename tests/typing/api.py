@@ -1,8 +1,8 @@
 # pyright: strict, reportUnnecessaryTypeIgnoreComment=true
 """What type checkers make of the public surface. Nothing here runs: mypy and pyright check it, both strictly.
 
-Each line that is wrong on purpose says which complaint of mypy's it expects, and pyright has to complain there as well: a
-complaint that is expected and does not come is an error to both.
+Each line that is wrong on purpose says which complaint of mypy's it expects, and pyright has to complain there as well:
+a complaint that is expected and does not come is an error to both.
 """
 
 from collections.abc import Coroutine
@@ -116,25 +116,30 @@ async def controls() -> None:
 class Service:
     @async_cached
     async def load(self, x: int, *, y: str = "") -> User:
+        """Load."""
         return User()
 
     @async_cached(ttl=timedelta(minutes=1), ignore=("self",))
     async def shared(self, x: int) -> str:
+        """Load."""
         return ""
 
     @classmethod
     @async_cached
     async def of_class(cls, x: int) -> bytes:
+        """Load."""
         return b""
 
     @staticmethod
     @async_cached
     async def static(x: int) -> float:
+        """Load."""
         return 1.0
 
     @async_cached
     @staticmethod
     async def static_below(x: int) -> complex:
+        """Load."""
         return 1j
 
 
