@@ -3,6 +3,7 @@
 Decides what can be decorated and what becomes of it; the parts are in `wrapping/`.
 """
 
+import difflib
 import functools
 import inspect
 import time
@@ -18,6 +19,7 @@ from asynccache.memory import Rules
 from asynccache.protocols import MISSING, Clock, Missing, RemovalListener, SupportsTimers
 from asynccache.wrapping import options as read
 from asynccache.wrapping.compiled import CompiledFunction, HitOptions
+from asynccache.wrapping.controls import Controls
 from asynccache.wrapping.method import CachedClassMethod, CachedMethod, NamelessReceiver, SharedMethod
 from asynccache.wrapping.parameters import KeyOptions, Parameters, plain_name
 from asynccache.wrapping.recipe import Recipe
@@ -103,12 +105,15 @@ def async_cached(function: Any = None, /, **options: Any) -> Any:
     What the function raises reaches all who waited, and is not stored. Calls raise `LoadCancelled` if the load was
     cancelled while its caller was not, and `RecursiveLoad` if it would wait for itself.
     """
-    if function is None:
-        settings = _Settings(**options)
-        return settings.decorate
     if isinstance(function, int):
         raise TypeError(f"async_cached takes options by name: write @async_cached(maxsize={function})")
-    return _Settings(**options).decorate(function)
+    for option in options.keys() - _OPTIONS:
+        alike = difflib.get_close_matches(option, _OPTIONS, 1)
+        raise TypeError(
+            f"async_cached() has no option {option!r}" + "".join(f": did you mean {known!r}?" for known in alike)
+        )
+    settings = _Settings(**options)
+    return settings.decorate if function is None else settings.decorate(function)
 
 
 class _Settings:
@@ -140,8 +145,10 @@ class _Settings:
             maxsize = DEFAULT_MAXSIZE if max_weight is None else None
         check_maxsize(maxsize)
         check_max_weight(max_weight, weigher)
-        if key is not None and not callable(key):
-            raise TypeError(f"key must be callable with the call's arguments, not {key!r}")
+        read.read_key(key)
+        read.read_typed(typed)
+        read.read_name(name)
+        read.refuse_coroutine_function("weigher", weigher)
         self.expiry = Expiry.from_options(ttl, idle, jitter)
         self.vary = read.read_vary(vary)
         if key is not None and (typed or ignore or self.vary):
@@ -168,7 +175,7 @@ class _Settings:
         if isinstance(function, staticmethod):
             return staticmethod(self._as_function(_checked(_inner(function))))
         if isinstance(function, classmethod):
-            return self._as_method(_checked(_inner(function)), CachedClassMethod, takes_class=True)
+            return self._as_class_method(_checked(_inner(function)))
         if isinstance(function, functools.partialmethod):
             return self._as_method(_unbound(function), CachedMethod, takes_class=False)
         function = _checked(function)
@@ -176,23 +183,34 @@ class _Settings:
         in_class = _stands_in_class(function)
         if first not in ("self", "cls") and not (in_class and first):
             return self._as_function(function)
+        if first == "self" and first in self.ignore:
+            return SharedMethod(*self._shared(function))
         if first in self.ignore:
-            wrapper, controls = self._recipe(function, receives=1).make(_nobody)
-            return SharedMethod(wrapper, controls)
+            return self._shared(function)[0]
         as_method = functools.partial(self._as_method, function, CachedMethod, takes_class=first == "cls")
         if first in ("self", "cls"):
             return as_method()
         return NamelessReceiver(self._as_function(function), as_method)
 
     def _as_function(self, function: Any) -> Any:
-        return self._recipe(function, receives=0).make()[0]
+        return self._recipe(function, receives=False).make()[0]
 
     def _as_method(self, function: Any, kind: type[CachedMethod], *, takes_class: bool) -> CachedMethod:
-        return kind(self._recipe(function, receives=1), takes_class=takes_class)
+        return kind(self._recipe(function, receives=True), takes_class=takes_class)
 
-    def _recipe(self, function: Any, *, receives: int) -> Recipe:
-        own_name = getattr(function, "__qualname__", type(function).__qualname__)
-        parameters = Parameters(inspect.signature(function), receives)
+    def _as_class_method(self, function: Any) -> Any:
+        if next(iter(inspect.signature(function).parameters), "") in self.ignore:
+            return classmethod(self._shared(function)[0])
+        return self._as_method(function, CachedClassMethod, takes_class=True)
+
+    def _shared(self, function: Any) -> tuple[Any, Controls]:
+        """Make a wrapper with one store, whatever instance or class it is called on."""
+        return self._recipe(function, receives=True).make(_nobody)
+
+    def _recipe(self, function: Any, *, receives: bool) -> Recipe:
+        own_name = _name_of(function)
+        short_name = plain_name(function, "cached")
+        parameters = Parameters(inspect.signature(function), receives=receives, avoid=short_name)
         ignore = read.read_ignore(self.ignore, parameters, own_name)
         key_options = KeyOptions(key=self.key, ignore=ignore, typed=self.typed, vary=len(self.vary))
         hit_options = HitOptions(
@@ -202,12 +220,13 @@ class _Settings:
             copies=self.copier is not None,
         )
         names: dict[str, object] = {f"vary_{i}": variable.get for i, variable in enumerate(self.vary)}
+        names |= {f"unset_{i}": read.unset(variable) for i, variable in enumerate(self.vary)}
         names |= {"key_of": self.key, "copy": self.copier, "clock": self.clock, "idle": self.expiry.idle}
         names["explain"] = read.explain_unhashable(own_name, self.key is not None)
         return Recipe(
             function=function,
             compiled=CompiledFunction(
-                plain_name(function, "cached"),
+                short_name,
                 parameters,
                 key_options,
                 hit_options,
@@ -237,8 +256,19 @@ class _Settings:
         )
 
 
+_OPTIONS = inspect.signature(_Settings).parameters.keys()
+
+
 def _nobody() -> None:
     """The receiver of calls for which no instance counts."""
+
+
+def _name_of(function: Any) -> str:
+    """What a function is called in messages; a partial goes by its function's name, an object by its class's."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    name: str = getattr(function, "__qualname__", type(function).__qualname__)
+    return name
 
 
 def _inner(method: Any) -> Any:

@@ -72,7 +72,7 @@ class Flights(Generic[K, V]):
         on_abandon: OnAbandon,
         inherit_context: bool,
     ) -> None:
-        self._name = name
+        self.name = name
         self._task_name = f"load of {name}"
         self._load = load
         self._owner = weakref.ref(owner)
@@ -139,7 +139,7 @@ class Flights(Generic[K, V]):
 
     def _board(self, flight: Flight[K], parent: Flight[Any] | None) -> None:
         if parent is not None and not parent.landed and leads_to(flight, parent):
-            raise RecursiveLoad(self._name, flight.key)
+            raise RecursiveLoad(self.name, flight.key)
         self.coalesced += 1
         if flight.grace is not None:
             flight.grace.cancel()
@@ -184,10 +184,10 @@ class Flights(Generic[K, V]):
         parent: Flight[Any] | None,
     ) -> Flight[K]:
         if self.closed:
-            raise CacheClosed(self._name)
+            raise CacheClosed(self.name)
         # A load whose own flight was detached, or is on another loop, would not meet itself in the table.
         if parent is not None and parent.owner is self and parent.key == key:
-            raise RecursiveLoad(self._name, key)
+            raise RecursiveLoad(self.name, key)
         self.misses += 1
         flight = table[key] = Flight(key, self)
         context = self._new_context()
@@ -233,15 +233,15 @@ class Flights(Generic[K, V]):
         frames = error.__traceback__
         shown = error
         if isinstance(error, asyncio.CancelledError):
-            shown = LoadCancelled(self._name, flight.key)
+            shown = LoadCancelled(self.name, flight.key)
         elif isinstance(error, KeyboardInterrupt | SystemExit):
             # Out of the loop with it, as from any callback. A task that ended in it would also be logged, since
             # nobody asks a flight's task for its exception.
             loop.call_soon(_raise, error, context=contextvars.Context())
-            shown = LoadCancelled(self._name, flight.key)
+            shown = LoadCancelled(self.name, flight.key)
         elif isinstance(error, StopIteration | StopAsyncIteration | GeneratorExit):
             # They steer generators and coroutines: passed on as they are, they would end the wrong one.
-            shown = RuntimeError(f"the load of {self._name} raised {type(error).__name__}")
+            shown = RuntimeError(f"the load of {self.name} raised {type(error).__name__}")
             if loop.is_closed():  # the loop was closed under the load: there is nobody left to tell
                 flight.waiters.clear()
         if shown is not error:

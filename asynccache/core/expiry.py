@@ -3,7 +3,7 @@
 All times are seconds. Nothing here reads a clock or rolls dice: the moment and the chance are handed in.
 """
 
-import math
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -33,7 +33,7 @@ def seconds(option: str, value: object) -> float | None:
         raise ValueError(f"{option} must be a number of seconds, a timedelta or None, not {value!r}")
     if not value >= 0:
         raise ValueError(f"{option} must be 0 seconds or more, not {value!r}")
-    return None if value == math.inf else float(value)
+    return None if value > sys.float_info.max else float(value)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -29,14 +29,14 @@ class ManualClock:
         Raises:
             ValueError: time would go back.
         """
-        if by < 0:
+        if not by >= 0:
             raise ValueError(f"time does not go back: advance by 0 seconds or more, not {by!r}")
         end = self._now + by
         while self._timers and self._timers[0].due <= end:
             timer = heapq.heappop(self._timers)
             self._now = max(self._now, timer.due)
             timer.fire()
-        self._now = end
+        self._now = max(self._now, end)  # a call may have let time pass itself
 
     def call_later(self, delay: float, callback: Callable[[], object]) -> "_Timer":
         """Call `callback` once `delay` seconds have passed by this clock."""

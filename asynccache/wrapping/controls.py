@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Final
 
+from asynccache.errors import CacheClosed
 from asynccache.memory import MemoryTier
 from asynccache.protocols import Missing
 from asynccache.stats import CacheStats
@@ -68,7 +69,7 @@ class Controls:
     def _with_receiver(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
         return args if self._receiver is None else (self._receiver(), *args)
 
-    def cache_key(self, *args: Any, **kwargs: Any) -> Any:
+    def cache_key(self, /, *args: Any, **kwargs: Any) -> Any:
         key = self._compiled.key_of(*self._with_receiver(args), **kwargs)
         hash(key)
         return key
@@ -91,20 +92,22 @@ class Controls:
         self._tier.clear()
         self._tally(True)
 
-    def cache_invalidate(self, *args: Any, **kwargs: Any) -> bool:
+    def cache_invalidate(self, /, *args: Any, **kwargs: Any) -> bool:
         return self._tier.invalidate(self.cache_key(*args, **kwargs))
 
-    def cache_contains(self, *args: Any, **kwargs: Any) -> bool:
+    def cache_contains(self, /, *args: Any, **kwargs: Any) -> bool:
         return self._tier.contains(self.cache_key(*args, **kwargs))
 
-    def cache_peek(self, *args: Any, **kwargs: Any) -> Any | Missing:
+    def cache_peek(self, /, *args: Any, **kwargs: Any) -> Any | Missing:
         return self._tier.peek(self.cache_key(*args, **kwargs))
 
     def cache_put(self, value: Any, /, *args: Any, **kwargs: Any) -> None:
         key = self.cache_key(*args, **kwargs)
+        if self._tier.flights.closed:
+            raise CacheClosed(self._tier.flights.name)
         self._tier.put(key, value, *self._compiled.split(*self._with_receiver(args), **kwargs))
 
-    async def cache_refresh(self, *args: Any, **kwargs: Any) -> Any:
+    async def cache_refresh(self, /, *args: Any, **kwargs: Any) -> Any:
         key = self.cache_key(*args, **kwargs)
         receiver = self._with_receiver(args)
         if self._receiver is not None and receiver[0] is None:

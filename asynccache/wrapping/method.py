@@ -35,13 +35,13 @@ class CachedMethod:
     __qualname__: str
 
     def __init__(self, recipe: Recipe, *, takes_class: bool) -> None:
+        look_like(self, recipe.function)
         self._recipe = recipe
         self._takes_class = takes_class
         self._targets: dict[int, Function] = {}
         self._receivers: dict[int, tuple[weakref.ref[Any], Controls]] = {}
         self._lock = threading.RLock()
         self._closed = False
-        look_like(self, recipe.function)
 
     def __get__(self, instance: Any, owner: type[Any] | None = None) -> Any:
         try:
@@ -75,18 +75,27 @@ class CachedMethod:
     def _all(self) -> list[Controls]:
         return [controls for _, controls in list(self._receivers.values())]
 
-    def _addressed(self, args: tuple[Any, ...]) -> tuple[list[Controls], tuple[Any, ...]]:
-        if args and (isinstance(args[0], type) or not self._takes_class):
-            self._target_of(args[0])
-            return [self._receivers[id(args[0])][1]], args[1:]
-        if self._takes_class:
-            # From 3.13 on, `classmethod` tells what it wraps no more than the call itself: which class the controls
-            # are asked of is unknown.
+    def _addressed(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Controls], tuple[Any, ...]]:
+        """Find out whose controls are meant, and with which arguments."""
+        if self._takes_class and not self._names_class(args, kwargs):
+            # From 3.13 on, `classmethod` does not tell what it wraps which class it is asked of.
             return self._all(), args
-        raise TypeError(f"{self.__qualname__} belongs to instances: give the instance first, or ask the instance")
+        if not args:
+            raise TypeError(f"{self.__qualname__} belongs to instances: give the instance first, or ask the instance")
+        self._target_of(args[0])
+        return [self._receivers[id(args[0])][1]], args[1:]
 
-    def _addressed_one(self, args: tuple[Any, ...]) -> tuple[Controls, tuple[Any, ...]]:
-        found, rest = self._addressed(args)
+    def _names_class(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+        if not args or not isinstance(args[0], type):
+            return False
+        try:
+            self._recipe.compiled.key_of(*args, **kwargs)
+        except TypeError:
+            return False
+        return True
+
+    def _addressed_one(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Controls, tuple[Any, ...]]:
+        found, rest = self._addressed(args, kwargs)
         if len(found) != 1:
             raise TypeError(
                 f"{self.__qualname__} is cached for {len(found)} classes: give the class first, "
@@ -114,29 +123,29 @@ class CachedMethod:
         for controls in self._all():
             controls.cache_clear()
 
-    def cache_invalidate(self, *args: Any, **kwargs: Any) -> bool:
-        found, rest = self._addressed(args)
+    def cache_invalidate(self, /, *args: Any, **kwargs: Any) -> bool:
+        found, rest = self._addressed(args, kwargs)
         forgotten = [controls.cache_invalidate(*rest, **kwargs) for controls in found]
         return any(forgotten)
 
-    def cache_contains(self, *args: Any, **kwargs: Any) -> bool:
-        found, rest = self._addressed(args)
+    def cache_contains(self, /, *args: Any, **kwargs: Any) -> bool:
+        found, rest = self._addressed(args, kwargs)
         return any(controls.cache_contains(*rest, **kwargs) for controls in found)
 
-    def cache_peek(self, *args: Any, **kwargs: Any) -> Any | Missing:
-        controls, rest = self._addressed_one(args)
+    def cache_peek(self, /, *args: Any, **kwargs: Any) -> Any | Missing:
+        controls, rest = self._addressed_one(args, kwargs)
         return controls.cache_peek(*rest, **kwargs)
 
     def cache_put(self, value: Any, /, *args: Any, **kwargs: Any) -> None:
-        controls, rest = self._addressed_one(args)
+        controls, rest = self._addressed_one(args, kwargs)
         controls.cache_put(value, *rest, **kwargs)
 
-    def cache_key(self, *args: Any, **kwargs: Any) -> Any:
-        controls, rest = self._addressed_one(args)
+    def cache_key(self, /, *args: Any, **kwargs: Any) -> Any:
+        controls, rest = self._addressed_one(args, kwargs)
         return controls.cache_key(*rest, **kwargs)
 
-    async def cache_refresh(self, *args: Any, **kwargs: Any) -> Any:
-        controls, rest = self._addressed_one(args)
+    async def cache_refresh(self, /, *args: Any, **kwargs: Any) -> Any:
+        controls, rest = self._addressed_one(args, kwargs)
         return await controls.cache_refresh(*rest, **kwargs)
 
     async def cache_close(self, *, wait: bool = False) -> None:
@@ -169,12 +178,12 @@ class SharedMethod:
 
     Args:
         wrapper: the function, whose first parameter is the instance.
-        controls: its controls, which take no instance.
+        controls: its controls, which take no instance. Asked of the class, they do, like everything else there.
     """
 
     def __init__(self, wrapper: Function, controls: Controls) -> None:
-        self._wrapper = wrapper
         look_like(self, wrapper)
+        self._wrapper = wrapper
         controls.without_receiver().put_on(self)
 
     def __get__(self, instance: Any, owner: type[Any] | None = None) -> Any:
@@ -199,14 +208,14 @@ class NamelessReceiver:
     """
 
     def __init__(self, as_function: Function, as_method: Callable[[], CachedMethod]) -> None:
+        look_like(self, as_function)
         self._as_function = as_function
         self._as_method = as_method
-        look_like(self, as_function)
 
     def __set_name__(self, owner: type[Any], name: str) -> None:
         setattr(owner, name, self._as_method())
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, Any]:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, Any]:
         return self._as_function(*args, **kwargs)
 
     def __reduce__(self) -> str:
@@ -215,7 +224,8 @@ class NamelessReceiver:
 
 def look_like(wrapper: Any, function: Callable[..., Any]) -> None:
     """Let an object that stands for a coroutine function pass for one, to `inspect` and to people."""
-    functools.update_wrapper(wrapper, function)
+    # What else stands on a function goes along; what an object keeps for itself does not.
+    functools.update_wrapper(wrapper, function, updated=("__dict__",) if inspect.isfunction(function) else ())
     if not hasattr(wrapper, "__qualname__"):
         wrapper.__qualname__ = type(function).__qualname__
     if sys.version_info >= (3, 12):

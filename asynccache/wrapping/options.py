@@ -7,13 +7,13 @@ then on, and no other file looks at it again.
 import copy as copying
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from contextvars import ContextVar
+from contextvars import Context, ContextVar
 from datetime import timedelta
 from typing import Any, Literal, NoReturn, TypeAlias
 
 from asynccache.core.expiry import seconds
 from asynccache.flights import OnAbandon
-from asynccache.protocols import RemovalListener
+from asynccache.protocols import MISSING, RemovalListener
 from asynccache.wrapping.parameters import Parameters
 
 Copy: TypeAlias = Literal["deep", "shallow"] | Callable[[Any], Any]
@@ -43,13 +43,49 @@ def read_context(value: object) -> bool:
 
 def read_copy(value: Copy | None) -> Callable[[Any], Any] | None:
     """Read `copy`."""
-    if value is None or callable(value):
+    if value is None:
+        return None
+    if callable(value):
+        refuse_coroutine_function("copy", value)
         return value
     if value == "deep":
         return copying.deepcopy
     if value == "shallow":
         return copying.copy
     raise ValueError(f'copy must be "deep", "shallow", a function of the value, or None, not {value!r}')
+
+
+def read_key(value: object) -> None:
+    """Refuse a `key` that cannot be called."""
+    if value is not None and not callable(value):
+        raise TypeError(f"key must be callable with the call's arguments, not {value!r}")
+    refuse_coroutine_function("key", value)
+
+
+def read_typed(value: object) -> None:
+    """Refuse a `typed` that is neither yes nor no."""
+    if not isinstance(value, bool):
+        raise TypeError(f"typed must be True or False, not {value!r}")
+
+
+def read_name(value: object) -> None:
+    """Refuse a `name` that is no text."""
+    if value is not None and not isinstance(value, str):
+        raise TypeError(f"name must be a string, not {value!r}")
+
+
+def refuse_coroutine_function(option: str, function: object) -> None:
+    """Refuse a coroutine function where the cache calls, and does not await."""
+    if inspect.iscoroutinefunction(function):
+        raise TypeError(f"{option} must be a plain function, not a coroutine function: nobody awaits it")
+
+
+def unset(variable: ContextVar[Any]) -> object:
+    """Tell what a context variable gives where it is not set: its default, or `MISSING`."""
+    try:
+        return Context().run(variable.get)
+    except LookupError:
+        return MISSING
 
 
 def read_clock(value: object) -> None:
@@ -120,8 +156,7 @@ def read_of_result(option: str, function: Callable[..., Any], parameters: Parame
     """
     if not callable(function):
         raise TypeError(f"{option} must be a function of the result and then the call's arguments, not {function!r}")
-    if inspect.iscoroutinefunction(function):
-        raise TypeError(f"{option} must be a plain function, not a coroutine function: nobody awaits it")
+    refuse_coroutine_function(option, function)
 
     def of_result_alone(result: Any, /, *_args: Any, **_kwargs: Any) -> Any:
         return function(result)
@@ -131,8 +166,9 @@ def read_of_result(option: str, function: Callable[..., Any], parameters: Parame
     except (TypeError, ValueError):  # a built-in that does not tell
         return of_result_alone
     kinds = inspect.Parameter
-    args = [None for p in parameters.all if p.kind in (kinds.POSITIONAL_ONLY, kinds.POSITIONAL_OR_KEYWORD)]
-    kwargs = {p.name: None for p in parameters.all if p.kind is kinds.KEYWORD_ONLY}
+    # `*args` and `**kwargs` of the call stand for at least one argument each, of whatever name.
+    args = [None for p in parameters.all if p.kind not in (kinds.KEYWORD_ONLY, kinds.VAR_KEYWORD)]
+    kwargs = {p.name: None for p in parameters.all if p.kind in (kinds.KEYWORD_ONLY, kinds.VAR_KEYWORD)}
     if _accepts(signature, [None, *args], kwargs):
         return function
     if _accepts(signature, [None], {}):

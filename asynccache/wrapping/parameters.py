@@ -36,18 +36,19 @@ class Parameters:
 
     Args:
         signature: the function's signature.
-        receives: how many leading parameters (`self`, `cls`) are filled by the call's owner, and belong to no key.
+        receives: whether the first argument is the instance or class that the call is made on, which is in no key.
+        avoid: the name that the wrapper is defined under.
 
     Attributes:
         prefix: what names of ours begin with, so that they are none of the user's.
         defaults: the default values, by the name under which `declaration` refers to them.
     """
 
-    def __init__(self, signature: inspect.Signature, receives: int = 0) -> None:
+    def __init__(self, signature: inspect.Signature, *, receives: bool = False, avoid: str = "") -> None:
         self.all: Sequence[Parameter] = list(signature.parameters.values())
         self._receives = receives
         self.prefix = "_"
-        while any(parameter.name.startswith(self.prefix) for parameter in self.all):
+        while any(name.startswith(self.prefix) for name in [avoid, *signature.parameters]):
             self.prefix += "_"
         self.defaults = {
             f"{self.prefix}default_{parameter.name}": parameter.default
@@ -107,7 +108,8 @@ class Parameters:
 
     def counting(self, ignore: frozenset[str]) -> list[Parameter]:
         """The parameters that count in the key."""
-        return [parameter for parameter in self.all[self._receives :] if parameter.name not in ignore]
+        first = 1 if self._receives and self.all[0].kind is not Parameter.VAR_POSITIONAL else 0
+        return [parameter for parameter in self.all[first:] if parameter.name not in ignore]
 
     def by_name(self, ignore: frozenset[str]) -> str:
         """The dict of the arguments that count in the key, for messages about one of them."""
@@ -120,7 +122,8 @@ class Parameters:
         """The expression that makes the key.
 
         It may refer to `{prefix}key_of`, the user's function, and to `{prefix}vary_0` and so on, which read context
-        variables. One parameter alone is its own key, as all calls of one function have keys of one form.
+        variables, and give `{prefix}unset_0` and so on where these are not set. One parameter alone is its own key, as
+        all calls of one function have keys of one form.
         """
         if options.key is not None:
             return f"{self.prefix}key_of({self.call})"
@@ -130,18 +133,20 @@ class Parameters:
         pieces = [self._plain_piece(parameter) for parameter in counting]
         if options.typed:
             pieces += [self._type_piece(parameter) for parameter in counting]
-        pieces += [f"{self.prefix}vary_{i}({self.prefix}MISSING)" for i in range(options.vary)]
+        pieces += [f"{self.prefix}vary_{i}({self.prefix}unset_{i})" for i in range(options.vary)]
         return _tuple(pieces)
 
     def _plain_piece(self, parameter: Parameter) -> str:
         if parameter.kind is Parameter.VAR_KEYWORD:
             return f"{self.prefix}tuple({self.prefix}sorted({parameter.name}.items()))"
+        if self._receives and parameter is self.all[0]:  # `*args`, with the instance among them
+            return f"{parameter.name}[1:]"
         return parameter.name
 
     def _type_piece(self, parameter: Parameter) -> str:
         p = self.prefix
         if parameter.kind is Parameter.VAR_POSITIONAL:
-            return f"{p}tuple({p}map({p}type, {parameter.name}))"
+            return f"{p}tuple({p}map({p}type, {self._plain_piece(parameter)}))"
         if parameter.kind is Parameter.VAR_KEYWORD:
             return f"{p}tuple([{p}type({parameter.name}[{p}name]) for {p}name in {p}sorted({parameter.name})])"
         return f"{p}type({parameter.name})"

@@ -4,6 +4,7 @@ A plain function makes one store of it, a method one for each instance.
 """
 
 import functools
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -53,6 +54,7 @@ class Recipe:
             receiver=receiver,
         )
         # The wrapper keeps its controls, and they the store: flights do not.
-        functools.update_wrapper(wrapper, self.function)
+        has_attributes = inspect.isfunction(self.function)
+        functools.update_wrapper(wrapper, self.function, updated=("__dict__",) if has_attributes else ())
         controls.put_on(wrapper)
         return wrapper, controls
