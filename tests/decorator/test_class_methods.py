@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from asynccache import async_cached
+from asynccache import MISSING, async_cached
 
 
 class Above:
@@ -103,8 +103,8 @@ async def test_class_method_above_has_controls() -> None:
 
 
 @pytest.mark.one_loop
-async def test_class_method_above_has_controls_before_its_first_call() -> None:
-    """The controls of a class method work before anything was called, on every version of Python."""
+async def test_class_method_above_can_be_looked_at_before_its_first_call() -> None:
+    """Before anything was called there is nothing to be found, and to look is no mistake, on every version of Python."""
 
     class Service:
         @classmethod
@@ -115,9 +115,29 @@ async def test_class_method_above_has_controls_before_its_first_call() -> None:
     service: Any = Service
     assert not service.load.cache_contains(1)
     assert not service.load.cache_invalidate(1)
-    assert str(service.load.cache_peek(1)) == "_Missing.MISSING"
-    service.load.cache_put(5, 1)
-    assert await service.load(1) == 5
+    assert service.load.cache_peek(1) is MISSING
+    assert service.load.cache_info() == (0, 0, 1024, 0)
+    assert await service.load(1) == 1
+
+
+@pytest.mark.one_loop
+@pytest.mark.parametrize("order", ["above", "below"])
+async def test_class_argument_is_never_taken_for_the_class(order: str) -> None:
+    """Where a class may be left out as an argument too, the controls do not take it for what the method is called on."""
+
+    async def load(cls: type, kind: type = int) -> str:
+        return f"{cls.__name__} {kind.__name__}"
+
+    cached: Any = async_cached()
+    first: Any = classmethod(cached(load)) if order == "above" else cached(classmethod(load))
+    service: Any = type("Service", (), {"load": first})
+    assert await service.load(str) == "Service str"
+    assert await service.load() == await service.load(int) == "Service int"
+    assert service.load.cache_contains(str)
+    assert service.load.cache_peek(str) == "Service str"
+    assert service.load.cache_invalidate(str)
+    assert not service.load.cache_contains(str)
+    assert service.load.cache_contains()
 
 
 @pytest.mark.one_loop
