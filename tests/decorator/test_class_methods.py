@@ -104,7 +104,7 @@ async def test_class_method_above_has_controls() -> None:
 
 @pytest.mark.one_loop
 async def test_class_method_above_can_be_looked_at_before_its_first_call() -> None:
-    """Before anything was called there is nothing to be found, and to look is no mistake, on every version of Python."""
+    """Before anything was called there is nothing to be found, and to look is no mistake, on any Python."""
 
     class Service:
         @classmethod
@@ -123,7 +123,7 @@ async def test_class_method_above_can_be_looked_at_before_its_first_call() -> No
 @pytest.mark.one_loop
 @pytest.mark.parametrize("order", ["above", "below"])
 async def test_class_argument_is_never_taken_for_the_class(order: str) -> None:
-    """Where a class may be left out as an argument too, the controls do not take it for what the method is called on."""
+    """Where a class may be left out as an argument too, the controls do not take it for the owner."""
 
     async def load(cls: type, kind: type = int) -> str:
         return f"{cls.__name__} {kind.__name__}"
