@@ -1,7 +1,7 @@
 """Loads that go on when the test says so, and turns of the loop: with these, tests order events and never sleep."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Hashable
+from collections.abc import Awaitable, Callable, Coroutine, Hashable
 from typing import Any, Final, Generic, TypeVar
 
 from asynccache import CachedFunction, async_cached
@@ -66,9 +66,17 @@ async def callers(
     return tasks
 
 
+async def together(*calls: Awaitable[T]) -> list[T]:
+    """Wait for all; a test that would hang fails instead, and does not take the others with it."""
+    async with asyncio.timeout(5):
+        return list(await asyncio.gather(*calls))
+
+
 async def outcome(task: "asyncio.Task[Any]") -> object:
     """What a task came to: its result, or the error that it ended with."""
-    await asyncio.wait([task])
+    await asyncio.wait([task], timeout=5)
+    if not task.done():
+        return "hangs"
     if task.cancelled():
         return asyncio.CancelledError
     return task.exception() or task.result()

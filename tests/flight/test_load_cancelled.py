@@ -42,7 +42,7 @@ async def test_the_next_call_loads_anew() -> None:
 
 
 async def test_a_task_group_does_not_take_it_for_the_end() -> None:
-    """A group of asyncio's would take CancelledError for a quiet end, and lose the result; this error comes out of it."""
+    """A group of asyncio's would take CancelledError for a quiet end and lose the result; this comes out of it."""
 
     async def in_group() -> None:
         async with asyncio.TaskGroup() as group:

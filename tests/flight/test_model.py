@@ -34,6 +34,9 @@ STEPS: Final[dict[str, Callable[[World, int, int], object]]] = {
     "put": lambda world, a, _b: world.put(a % len(KEYS)),
     "clear": lambda world, _a, _b: world.clear(),
     "advance": lambda world, a, _b: world.advance(a % 4),
+    "loads begin by": lambda world, a, b: setattr(world, "opening", (COMMANDS[b % len(COMMANDS)], a)),
+    "loads begin by asking": lambda world, a, _b: setattr(world, "opening", ("ask", a)),
+    "loads begin by waiting": lambda world, _a, _b: setattr(world, "opening", None),
     "loads at once": lambda world, a, _b: setattr(world, "at_once", a % 2 == 0),
 }
 

@@ -37,6 +37,7 @@ class World:
         self.model = Model(promises)
         self.clock = ManualClock()
         self.at_once = False
+        self.opening: Command | None = None
         self.wrong: list[str] = []
         self.callers: list[tuple[Caller, asyncio.Task[None]]] = []
         self.waiting: list[tuple[Load, asyncio.Future[Command]]] = []
@@ -65,10 +66,15 @@ class World:
             raise
 
     async def _obey(self, load: Load) -> int:
+        opening = self.opening
         while True:
-            command, argument = ("give", 0) if self.at_once else await self._next_command(load)
+            if opening is not None:
+                command, argument = opening
+                opening = None
+            else:
+                command, argument = ("give", 0) if self.at_once else await self._next_command(load)
             if command == "ask":
-                await self._ask(load, argument % len(KEYS), argument % 3, refresh=False)
+                await self._ask(load, (load.key + argument) % len(KEYS), argument % 3, refresh=False)
             elif command == "fail":
                 error = Mishap()
                 self.model.ends(load, error)
@@ -209,7 +215,7 @@ class World:
 
     def finish(self) -> None:
         """Let everybody come to an end, and see that nothing is left."""
-        self.at_once = True
+        self.at_once, self.opening = True, None
         for _ in range(200):
             self.tell(0, ("give", 0))
             self.turn()
