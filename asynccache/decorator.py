@@ -23,7 +23,7 @@ from asynccache.wrapping.controls import Controls
 from asynccache.wrapping.method import CachedClassMethod, CachedMethod, NamelessReceiver, SharedMethod
 from asynccache.wrapping.parameters import KeyOptions, Parameters, plain_name
 from asynccache.wrapping.recipe import Recipe
-from asynccache.wrapping.typed import CachedFunction
+from asynccache.wrapping.typed import CachedClassFunction, CachedFunction
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -35,13 +35,20 @@ DEFAULT_MAXSIZE = 1024
 class Decorator(Protocol):
     """What `async_cached(...)` gives: to be put on a coroutine function."""
 
-    def __call__(self, function: Callable[P, Coroutine[Any, Any, R]], /) -> CachedFunction[P, R]:
-        """Give the function its cache."""
-        ...
+    @overload
+    def __call__(self, function: Callable[P, Coroutine[Any, Any, R]], /) -> CachedFunction[P, R]: ...
+    @overload
+    def __call__(
+        self, function: "classmethod[Any, P, Coroutine[Any, Any, R]] | staticmethod[P, Coroutine[Any, Any, R]]", /
+    ) -> CachedClassFunction[P, R]: ...
 
 
 @overload
 def async_cached(function: Callable[P, Coroutine[Any, Any, R]], /) -> CachedFunction[P, R]: ...
+@overload
+def async_cached(
+    function: "classmethod[Any, P, Coroutine[Any, Any, R]] | staticmethod[P, Coroutine[Any, Any, R]]", /
+) -> CachedClassFunction[P, R]: ...
 @overload
 def async_cached(
     *,
@@ -64,7 +71,7 @@ def async_cached(
     clock: Clock | SupportsTimers = ...,
     context: Literal["caller", "empty"] = ...,
 ) -> Decorator: ...
-def async_cached(function: Any = None, /, **options: Any) -> Any:
+def async_cached(function: Any = MISSING, /, **options: Any) -> Any:
     """Cache what a coroutine function returns, and compute it once however many ask at the same moment.
 
     Use it bare, or with options, on functions, methods (each instance has a cache of its own, which goes with it),
@@ -113,7 +120,7 @@ def async_cached(function: Any = None, /, **options: Any) -> Any:
             f"async_cached() has no option {option!r}" + "".join(f": did you mean {known!r}?" for known in alike)
         )
     settings = _Settings(**options)
-    return settings.decorate if function is None else settings.decorate(function)
+    return settings.decorate if function is MISSING else settings.decorate(function)
 
 
 class _Settings:
@@ -159,7 +166,7 @@ class _Settings:
         self.key, self.ignore, self.typed = key, ignore, typed
         self.store_if = store_if
         self.copier = read.read_copy(copy)
-        self.on_abandon = read.read_on_abandon(on_abandon)
+        self.on_abandon: OnAbandon = read.read_on_abandon(on_abandon)
         self.listeners = read.read_listeners(on_evict)
         self.name = name
         self.clock = clock
@@ -176,7 +183,7 @@ class _Settings:
             return staticmethod(self._as_function(_checked(_inner(function))))
         if isinstance(function, classmethod):
             return self._as_class_method(_checked(_inner(function)))
-        if isinstance(function, functools.partialmethod):
+        if _is_partial_method(function):
             return self._as_method(_unbound(function), CachedMethod, takes_class=False)
         function = _checked(function)
         first = next(iter(inspect.signature(function).parameters), "")
@@ -303,6 +310,10 @@ def _stands_in_class(function: Any) -> bool:
     """Tell whether a function was defined right in the body of a class."""
     around = str(getattr(function, "__qualname__", "")).rpartition(".")[0]
     return bool(around) and not around.endswith("<locals>") and inspect.isfunction(function)
+
+
+def _is_partial_method(function: object) -> bool:
+    return isinstance(function, functools.partialmethod)
 
 
 def _unbound(method: "functools.partialmethod[Any]") -> Any:

@@ -31,8 +31,14 @@ class Flight(Generic[K]):
     is_detached = False
     """Its value is not to be stored: something newer has been said about the key since it began."""
     grace: TimerHandle | None = None
+    is_abandoned = False
+    """It was cancelled, as nobody waits for it any more."""
+    is_stored = False
+    """Its value is in the cache: a call that comes now needs no flight."""
     outcome: Any = None
     """The value or a `Failure`, until it is handed out."""
+    caller: asyncio.Task[Any] | None = None
+    """Whose step its first step was its last in, as long as others may share its outcome."""
     waits_for: "Sequence[Flight[Any]]" = ()
 
     def __init__(self, key: K, owner: object) -> None:

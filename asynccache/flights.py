@@ -42,8 +42,8 @@ CallLater: TypeAlias = Callable[[asyncio.AbstractEventLoop, float, Callable[[], 
 class FlightOwner(Protocol[K, V_contra]):
     """The cache that flights belong to."""
 
-    def take_in(self, flight: Flight[K], value: V_contra, args: tuple[Any, ...], kwargs: Mapping[str, Any], /) -> None:
-        """Store what a load has brought, unless `flight.is_detached`.
+    def take_in(self, flight: Flight[K], value: V_contra, args: tuple[Any, ...], kwargs: Mapping[str, Any], /) -> bool:
+        """Store what a load has brought, unless `flight.is_detached`; tell whether it is stored.
 
         Looks at that under the lock under which it calls `detach`.
         """
@@ -81,7 +81,7 @@ class Flights(Generic[K, V]):
         self._grace = on_abandon if isinstance(on_abandon, int | float) else 0.0
         self._new_context = contextvars.copy_context if inherit_context else contextvars.Context
         self._tables: PerLoop[dict[K, Flight[K]]] = PerLoop(dict)
-        self._leaving: set[Flight[K]] = set()
+        self._unlinked: set[Flight[K]] = set()
         self.closed = False
         self.misses = self.coalesced = self.loads = self.failures = self.abandoned = 0
         _all.add(self)
@@ -108,38 +108,42 @@ class Flights(Generic[K, V]):
             table = self._tables.enter(loop)
         parent = current.get()
         flight = table.get(key)
-        if flight is None:
+        if flight is None or (flight.landed and flight.caller is asyncio.current_task(loop)):
             flight = self._launch(loop, table, key, args, kwargs, parent)
         else:
             self._board(flight, parent)
-        if flight.landed:  # its first step was its last
-            outcome, flight.outcome = flight.outcome, None
-        else:
-            future: asyncio.Future[Any] = loop.create_future()
-            flight.waiters[future] = None
-            if parent is not None:
-                parent.begin_to_wait(flight)
-            try:
+        future: asyncio.Future[Any] | None = None
+        try:
+            if flight.landed:  # its first step was its last
+                outcome = flight.outcome
+            else:
+                future = loop.create_future()
+                flight.waiters[future] = None
                 outcome = await future
-            except BaseException:
+        except BaseException:
+            if future is not None:
                 self._leave(loop, table, flight, future)
-                raise
-            finally:
-                del future  # it holds the outcome: see below
-                if parent is not None:
-                    parent.end_to_wait(flight)
+            raise
+        finally:
+            del future  # it holds the outcome: see below
+            if parent is not None:
+                parent.end_to_wait(flight)
         if not isinstance(outcome, Failure):
             value: V = outcome
             return value
+        context = outcome.error.__context__
         try:
             # With the load's own frames and without those of others who waited: it is one object for all of them.
             raise outcome.error.with_traceback(outcome.traceback)
         finally:
-            del outcome  # or the error, by its traceback and this frame, would hold itself in memory
+            outcome.error.__context__ = context  # nor with what this caller was just handling
+            del outcome, context  # or the error, by its traceback and this frame, would hold itself in memory
 
     def _board(self, flight: Flight[K], parent: Flight[Any] | None) -> None:
-        if parent is not None and not parent.landed and leads_to(flight, parent):
-            raise RecursiveLoad(self.name, flight.key)
+        if parent is not None:
+            if not parent.landed and leads_to(flight, parent):
+                raise RecursiveLoad(self.name, flight.key)
+            parent.begin_to_wait(flight)
         self.coalesced += 1
         if flight.grace is not None:
             flight.grace.cancel()
@@ -164,13 +168,19 @@ class Flights(Generic[K, V]):
             self._abandon(table, flight)
 
     def _abandon(self, table: dict[K, Flight[K]], flight: Flight[K]) -> None:
-        if flight.landed or flight.waiters or flight.task is None or flight in self._leaving:
+        if flight.landed or flight.waiters or flight.task is None or flight.is_abandoned:
             return
         self._unlink(table, flight)
-        flight.is_detached = True
+        self._let_go(flight)
+        flight.is_abandoned = True
         self.abandoned += 1
-        self._leaving.add(flight)
         flight.task.cancel()
+
+    def _let_go(self, flight: Flight[K]) -> None:
+        """Note of a flight that is in no table any more: it stores nothing, and still has to be seen to its end."""
+        flight.is_detached = True
+        if not flight.landed:
+            self._unlinked.add(flight)
 
     # --- the flight -------------------------------------------------------------------------------------------------
 
@@ -190,22 +200,48 @@ class Flights(Generic[K, V]):
             raise RecursiveLoad(self.name, key)
         self.misses += 1
         flight = table[key] = Flight(key, self)
+        if parent is not None:
+            parent.begin_to_wait(flight)  # before the load runs, which may do so at once and close a ring
         context = self._new_context()
         factory = loop.get_task_factory()
         # Eager steps nest, each in its caller's stack: a load that is still in its own eager step starts no other so.
         if parent is not None and parent.boarding:
             coroutine = prime(self._fly(loop, table, flight, args, kwargs))
-            flight.task = asyncio.Task(coroutine, loop=loop, name=self._task_name, context=context)
+            task = asyncio.Task(coroutine, loop=loop, name=self._task_name, context=context)
         elif sys.version_info >= (3, 12) and (factory is None or factory is asyncio.eager_task_factory):
             flight.boarding = True
             coroutine = self._fly(loop, table, flight, args, kwargs)
             task = asyncio.Task(coroutine, loop=loop, name=self._task_name, context=context, eager_start=True)
             flight.boarding = False
-            flight.task = None if flight.landed else task
+            if flight.landed:
+                self._share_for_this_turn(loop, table, flight)
+                return flight
         else:
             coroutine = prime(self._fly(loop, table, flight, args, kwargs))
-            flight.task = loop.create_task(coroutine, name=self._task_name, context=context)
+            task = loop.create_task(coroutine, name=self._task_name, context=context)
+            if flight.landed:  # the factory may be one that starts tasks eagerly
+                return flight
+        # Nobody is to be told that a load was still running when somebody closed its loop by hand.
+        task._log_destroy_pending = False  # type: ignore[attr-defined]
+        flight.task = task
         return flight
+
+    def _share_for_this_turn(
+        self, loop: asyncio.AbstractEventLoop, table: dict[K, Flight[K]], flight: Flight[K]
+    ) -> None:
+        """Let tasks that ask in this same turn of the loop share what an eager load gave without waiting.
+
+        To them it was under way when they asked, as it is where loads are not started eagerly. If its value is stored
+        they find that anyway. The caller's own task is not among them: if it asks again, it means a new load.
+        """
+        if not flight.is_stored and not flight.is_detached:
+            flight.caller = asyncio.current_task(loop)
+            table[flight.key] = flight
+            loop.call_soon(self._end_of_turn, table, flight, context=contextvars.Context())
+
+    def _end_of_turn(self, table: dict[K, Flight[K]], flight: Flight[K]) -> None:
+        self._unlink(table, flight)
+        flight.caller = flight.outcome = None
 
     async def _fly(
         self,
@@ -222,7 +258,7 @@ class Flights(Generic[K, V]):
             flight.outcome = value = await self._load(*args, **kwargs)
             owner = self._owner()
             if owner is not None:
-                owner.take_in(flight, value, args, kwargs)
+                flight.is_stored = owner.take_in(flight, value, args, kwargs)
             self.loads += 1
         except BaseException as error:
             self._fail(loop, flight, error)
@@ -237,7 +273,7 @@ class Flights(Generic[K, V]):
         elif isinstance(error, KeyboardInterrupt | SystemExit):
             # Out of the loop with it, as from any callback. A task that ended in it would also be logged, since
             # nobody asks a flight's task for its exception.
-            loop.call_soon(_raise, error, context=contextvars.Context())
+            _interrupt(loop, error)
             shown = LoadCancelled(self.name, flight.key)
         elif isinstance(error, StopIteration | StopAsyncIteration | GeneratorExit):
             # They steer generators and coroutines: passed on as they are, they would end the wrong one.
@@ -253,7 +289,7 @@ class Flights(Generic[K, V]):
         if table.get(flight.key) is flight:
             del table[flight.key]
         if flight.is_detached:
-            self._leaving.discard(flight)
+            self._unlinked.discard(flight)
         if flight.grace is not None:
             flight.grace.cancel()
         waiters, outcome = flight.waiters, flight.outcome
@@ -278,7 +314,8 @@ class Flights(Generic[K, V]):
         for table in list(self._tables.states.values()):
             flight = table.pop(key, None)
             if flight is not None:
-                flight.is_detached = found = True
+                found |= not flight.landed
+                self._let_go(flight)
         return found
 
     def detach_all(self) -> None:
@@ -287,7 +324,11 @@ class Flights(Generic[K, V]):
             for key in list(table):
                 flight = table.pop(key, None)
                 if flight is not None:
-                    flight.is_detached = True
+                    self._let_go(flight)
+
+    def forget_unlinked(self) -> None:
+        """In a forked child: forget loads of the parent that nobody could join any more; they will not run here."""
+        self._unlinked.clear()
 
     def reset_counters(self) -> None:
         """Begin to count anew."""
@@ -295,37 +336,38 @@ class Flights(Generic[K, V]):
 
     def is_flying(self, key: K) -> bool:
         """Tell whether a call for this key would join a load, on any loop."""
-        return any(key in table for table in list(self._tables.states.values()))
+        found = [table.get(key) for table in list(self._tables.states.values())]
+        return any(flight is not None and not flight.landed for flight in found)
 
     def in_flight(self) -> int:
         """Count the loads that a call could join, on all loops."""
-        return sum(len(table) for table in list(self._tables.states.values()))
+        return len(self._linked())
+
+    def _linked(self) -> list[Flight[K]]:
+        tables = list(self._tables.states.values())
+        return [flight for table in tables for flight in list(table.values()) if not flight.landed]
 
     def airborne(self) -> list[Flight[K]]:
         """All loads that have not ended, those included that nobody can join any more."""
-        linked = [flight for table in list(self._tables.states.values()) for flight in list(table.values())]
-        return [*linked, *self._leaving]
+        return [*self._linked(), *self._unlinked]
 
     async def drain(self, *, cancel: bool) -> None:
         """Wait until all loads of this loop have ended; with `cancel`, end them, and those of other loops, first.
 
-        Callers of a cancelled load get `LoadCancelled`. The load that calls this is left out.
+        Callers of a cancelled load get `LoadCancelled`. Left out is the load that calls this, and those that wait for
+        it.
         """
         here, myself = get_running_loop(), current.get()
+        flights = [flight for flight in self.airborne() if myself is None or not leads_to(flight, myself)]
         if cancel:
-            for loop, table in self._tables.items():
-                for flight in [flight for flight in list(table.values()) if flight is not myself]:
-                    self._unlink(table, flight)
-                    flight.is_detached = True
-                    self._leaving.add(flight)
-                    if flight.task is not None and loop is here:
-                        flight.task.cancel()
-                    elif flight.task is not None and not loop.is_closed():
-                        loop.call_soon_threadsafe(flight.task.cancel, context=contextvars.Context())
-        table = self._tables.enter(here)
+            for flight in flights:
+                self.detach(flight.key)
+                if not flight.is_abandoned:  # else it is cleaning up, and a second time would disturb that
+                    flight.is_abandoned = True
+                    _cancel(flight, here)
         waits: list[tuple[Flight[K], asyncio.Future[Any]]] = []
-        for flight in [*table.values(), *self._leaving]:
-            if flight is not myself and flight.task is not None and flight.task.get_loop() is here:
+        for flight in flights:
+            if flight.task is not None and flight.task.get_loop() is here:
                 future: asyncio.Future[Any] = here.create_future()
                 flight.waiters[future] = None
                 waits.append((flight, future))
@@ -334,10 +376,33 @@ class Flights(Generic[K, V]):
                 await future
         finally:
             for flight, future in waits:
-                self._leave(here, table, flight, future)
+                self._leave(here, self._tables.enter(here), flight, future)
 
 
-def _raise(error: BaseException) -> None:
+def _cancel(flight: Flight[Any], here: asyncio.AbstractEventLoop) -> None:
+    task = flight.task
+    if task is None:
+        return
+    if task.get_loop() is here:
+        task.cancel()
+    elif not task.get_loop().is_closed():
+        task.get_loop().call_soon_threadsafe(task.cancel, context=contextvars.Context())
+
+
+_interrupts: PerLoop[list[BaseException]] = PerLoop(list)
+
+
+def _interrupt(loop: asyncio.AbstractEventLoop, error: BaseException) -> None:
+    """Raise an error out of a loop: one is enough, and a second one would spoil the cleaning up after the first."""
+    pending = _interrupts.enter(loop)
+    if not pending:
+        loop.call_soon(_raise_first, pending, context=contextvars.Context())
+    pending.append(error)
+
+
+def _raise_first(pending: list[BaseException]) -> None:
+    error = pending[0]
+    pending.clear()
     raise error
 
 

@@ -78,4 +78,5 @@ def _forget_loops_of_parent() -> None:
         per_loop.clear()
 
 
-os.register_at_fork(after_in_child=_forget_loops_of_parent)
+if hasattr(os, "register_at_fork"):  # where there are forks
+    os.register_at_fork(after_in_child=_forget_loops_of_parent)

@@ -93,10 +93,14 @@ class MemoryTier(Generic[K, V]):
 
     # --- storing ----------------------------------------------------------------------------------------------------
 
-    def take_in(self, flight: Flight[K], value: V, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-        """Store what a load has brought, unless something newer has been said about its key."""
+    def take_in(self, flight: Flight[K], value: V, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
+        """Store what a load has brought, unless something newer has been said about its key; tell whether it is stored.
+
+        Raises:
+            TypeError: the value can be awaited or iterated only once.
+        """
         refuse_single_use(value, self._rules.name)
-        self._store(flight.key, value, args, kwargs, flight)
+        return self._store(flight.key, value, args, kwargs, flight)
 
     def put(self, key: K, value: V, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         """Store a value as if the call had been made and had given it; it holds against loads in the air.
@@ -109,20 +113,21 @@ class MemoryTier(Generic[K, V]):
 
     def _store(
         self, key: K, value: V, args: tuple[Any, ...], kwargs: Mapping[str, Any], flight: Flight[K] | None
-    ) -> None:
+    ) -> bool:
         terms = self._terms or self._appraise(key, value, args, kwargs)
         gone: list[_Removed] = []
         with self._lock:
             if flight is None:
                 self.flights.detach(key)
             elif flight.is_detached:
-                return
+                return False
             if terms is _NOT_STORED:
                 self._remove(key, RemovalCause.REPLACED, gone)
             else:
                 self._enter(key, value, terms, gone)
         if gone:
             self._tell(gone)
+        return terms is not _NOT_STORED
 
     def _appraise(self, key: K, value: V, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> _Terms:
         """Tell a value's weight and time to live. The user's own functions run here."""
@@ -204,15 +209,18 @@ class MemoryTier(Generic[K, V]):
 
     def clear(self) -> None:
         """Forget everything, counters included, and what loads in the air will bring."""
+        self._forget_all()
+        self._removals.clear()
+        self._callback_errors = 0
+        self.flights.reset_counters()
+
+    def _forget_all(self) -> None:
         with self._lock:
             self.flights.detach_all()
             self._wheel.clear()
             gone = [(key, value, RemovalCause.EXPLICIT) for key, value in self._cache.items()]
             self._cache.clear()
         self._tell(gone)
-        self._removals.clear()
-        self._callback_errors = 0
-        self.flights.reset_counters()
 
     def _remove(self, key: K, cause: RemovalCause, gone: list[_Removed]) -> None:
         entry = self.entries.get(key)
@@ -284,7 +292,7 @@ class MemoryTier(Generic[K, V]):
         """
         self.flights.closed = True
         await self.settle(wait=wait)
-        self.clear()
+        self._forget_all()
 
     async def settle(self, *, wait: bool) -> None:
         """End this loop's loads in the air, or wait for them, and its sweeper. Calls that come later begin anew."""
@@ -293,6 +301,7 @@ class MemoryTier(Generic[K, V]):
 
     def restart_after_fork(self) -> None:
         """Make the tier fit for use in a forked child: the parent's other threads are not there any more."""
+        self.flights.forget_unlinked()
         if self._lock.acquire(blocking=False):
             self._lock.release()
             return
@@ -336,4 +345,5 @@ def _after_fork_in_child() -> None:
         tier.restart_after_fork()
 
 
-os.register_at_fork(after_in_child=_after_fork_in_child)
+if hasattr(os, "register_at_fork"):  # where there are forks
+    os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -16,6 +16,8 @@ class _Missing(enum.Enum):
     def __repr__(self) -> str:
         return "MISSING"
 
+    __str__ = __repr__
+
 
 MISSING: Final = _Missing.MISSING
 """What a look-up gives where nothing is stored."""

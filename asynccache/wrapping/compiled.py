@@ -90,6 +90,8 @@ class CompiledFunction:
         namespace |= {self._prefix + key: value for key, value in _OWN_NAMES.items()}
         namespace |= parameters.defaults
         exec(_compile(self.source), namespace)  # noqa: S102  # the source is ours; the names in it were checked
+        for function in ("key_for", "split"):
+            namespace[self._prefix + function].__qualname__ = name  # wrong arguments are the called function's business
         self.key_of: Callable[..., Any] = namespace[f"{self._prefix}key_for"]
         self.split: Callable[..., tuple[tuple[Any, ...], dict[str, Any]]] = namespace[f"{self._prefix}split"]
         self._make: Callable[..., tuple[Function, Tally]] = namespace[f"{self._prefix}make"]
@@ -118,7 +120,12 @@ class _Source:
         p = self.parameters
         lines = [
             f"def $key_for({p.declaration}):",
-            f"    return {p.key(self.key)}",
+            f"    $key = {p.key(self.key)}",
+            "    try:",
+            "        $hash($key)",
+            "    except TypeError as $error:",
+            f"        $explain($error, $key, {p.by_name(self.key.ignore)})",
+            "    return $key",
             "",
             f"def $split({p.declaration}):",
             f"    return {p.positional}, {p.keywords or '$no_kwargs'}",

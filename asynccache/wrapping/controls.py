@@ -70,9 +70,7 @@ class Controls:
         return args if self._receiver is None else (self._receiver(), *args)
 
     def cache_key(self, /, *args: Any, **kwargs: Any) -> Any:
-        key = self._compiled.key_of(*self._with_receiver(args), **kwargs)
-        hash(key)
-        return key
+        return self._compiled.key_of(*self._with_receiver(args), **kwargs)
 
     def cache_info(self) -> CacheInfo:
         flights = self._tier.flights

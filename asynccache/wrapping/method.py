@@ -16,7 +16,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from types import MethodType
 from typing import Any
 
-from asynccache.protocols import Missing
+from asynccache.protocols import MISSING, Missing
 from asynccache.stats import CacheStats, total
 from asynccache.wrapping.compiled import Function
 from asynccache.wrapping.controls import Controls
@@ -49,9 +49,14 @@ class CachedMethod:
         except KeyError:
             return self if instance is None else MethodType(self._target_of(instance), instance)
 
-    def __call__(self, receiver: Any, /, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, Any]:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, Any]:
         """Call the method by way of its class: the instance comes first."""
-        return self._target_of(receiver)(receiver, *args, **kwargs)
+        if not args:
+            raise TypeError(f"{self.__qualname__}() is called without an instance")
+        return self._target_of(args[0])(*args, **kwargs)
+
+    def __repr__(self) -> str:
+        return f"<cached method {self.__qualname__}>"
 
     def __reduce__(self) -> str:
         return self.__qualname__
@@ -75,9 +80,9 @@ class CachedMethod:
     def _all(self) -> list[Controls]:
         return [controls for _, controls in list(self._receivers.values())]
 
-    def _addressed(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Controls], tuple[Any, ...]]:
+    def _addressed(self, args: tuple[Any, ...]) -> tuple[list[Controls], tuple[Any, ...]]:
         """Find out whose controls are meant, and with which arguments."""
-        if self._takes_class and not self._names_class(args, kwargs):
+        if self._takes_class and not self._names_class(args):
             # From 3.13 on, `classmethod` does not tell what it wraps which class it is asked of.
             return self._all(), args
         if not args:
@@ -85,17 +90,13 @@ class CachedMethod:
         self._target_of(args[0])
         return [self._receivers[id(args[0])][1]], args[1:]
 
-    def _names_class(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-        if not args or not isinstance(args[0], type):
-            return False
-        try:
-            self._recipe.compiled.key_of(*args, **kwargs)
-        except TypeError:
-            return False
-        return True
+    def _names_class(self, args: tuple[Any, ...]) -> bool:
+        """Tell whether the first argument is a class that this method belongs to, rather than the call's."""
+        bases = args[0].__mro__ if args and isinstance(args[0], type) else ()
+        return any(getattr(found, "__func__", found) is self for base in bases for found in vars(base).values())
 
-    def _addressed_one(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Controls, tuple[Any, ...]]:
-        found, rest = self._addressed(args, kwargs)
+    def _addressed_one(self, args: tuple[Any, ...]) -> tuple[Controls, tuple[Any, ...]]:
+        found, rest = self._addressed(args)
         if len(found) != 1:
             raise TypeError(
                 f"{self.__qualname__} is cached for {len(found)} classes: give the class first, "
@@ -124,28 +125,30 @@ class CachedMethod:
             controls.cache_clear()
 
     def cache_invalidate(self, /, *args: Any, **kwargs: Any) -> bool:
-        found, rest = self._addressed(args, kwargs)
+        found, rest = self._addressed(args)
         forgotten = [controls.cache_invalidate(*rest, **kwargs) for controls in found]
         return any(forgotten)
 
     def cache_contains(self, /, *args: Any, **kwargs: Any) -> bool:
-        found, rest = self._addressed(args, kwargs)
+        found, rest = self._addressed(args)
         return any(controls.cache_contains(*rest, **kwargs) for controls in found)
 
     def cache_peek(self, /, *args: Any, **kwargs: Any) -> Any | Missing:
-        controls, rest = self._addressed_one(args, kwargs)
+        if self._takes_class and not self._receivers:
+            return MISSING
+        controls, rest = self._addressed_one(args)
         return controls.cache_peek(*rest, **kwargs)
 
     def cache_put(self, value: Any, /, *args: Any, **kwargs: Any) -> None:
-        controls, rest = self._addressed_one(args, kwargs)
+        controls, rest = self._addressed_one(args)
         controls.cache_put(value, *rest, **kwargs)
 
     def cache_key(self, /, *args: Any, **kwargs: Any) -> Any:
-        controls, rest = self._addressed_one(args, kwargs)
+        controls, rest = self._addressed_one(args)
         return controls.cache_key(*rest, **kwargs)
 
     async def cache_refresh(self, /, *args: Any, **kwargs: Any) -> Any:
-        controls, rest = self._addressed_one(args, kwargs)
+        controls, rest = self._addressed_one(args)
         return await controls.cache_refresh(*rest, **kwargs)
 
     async def cache_close(self, *, wait: bool = False) -> None:
@@ -253,6 +256,8 @@ def _forgetter(here: int, *tables: dict[int, Any]) -> Callable[[object], None]:
 
 def _needs_weak_reference(method: str, receiver: object) -> str:
     owner = type(receiver)
+    if not any("__slots__" in vars(base) for base in owner.__mro__):
+        return f"{method} belongs to instances, and {owner.__qualname__} has none of its own: give the instance first"
     return (
         f"{method} keeps a cache for each instance that goes when the instance goes, but a {owner.__qualname__} cannot "
         'be referred to weakly: add "__weakref__" to its __slots__, or let all share one cache by ignore=("self",)'

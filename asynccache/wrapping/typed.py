@@ -109,3 +109,11 @@ class CachedFunction(Protocol[P, R]):
         With `wait` the loads are awaited instead of cancelled. Values stay, and the function can be called on.
         """
         ...
+
+
+class CachedClassFunction(Protocol[P, R]):
+    """A class method or static method with a cache: asked of a class or an instance, it is a `CachedFunction`."""
+
+    def __get__(self, instance: Any, owner: type[Any] | None = None, /) -> CachedFunction[P, R]:
+        """Bind it."""
+        ...
