@@ -3,6 +3,9 @@
 Stores are found by the instance's identity, never by its equality, and go when the instance goes. What `obj.method`
 gives is an ordinary bound method of a function that belongs to that one instance: a call costs little more than
 binding, and the controls, which are attributes of that function, are the instance's own.
+
+One thing can keep an instance alive: a value of its own that refers to it, until that value goes. The store would have
+to be a part of the instance to let the collector see such a ring, and would then be copied and pickled with it.
 """
 
 import asyncio.coroutines

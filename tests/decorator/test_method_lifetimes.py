@@ -89,11 +89,12 @@ async def test_instance_is_freed_after_a_failed_and_a_cancelled_load(no_collecto
 
 
 @pytest.mark.one_loop
-async def test_instance_that_a_cached_value_refers_to_can_be_collected() -> None:
-    """A value that refers back to its instance makes a cycle like any other: the collector frees both."""
+async def test_instance_that_a_cached_value_refers_to_lives_as_long_as_the_value() -> None:
+    """A value that refers back to its instance holds it as any value holds what it refers to: until it is swept."""
+    clock = ManualClock()
 
     class Node:
-        @async_cached
+        @async_cached(ttl=60, clock=clock)
         async def me(self) -> "Node":
             return self
 
@@ -101,6 +102,10 @@ async def test_instance_that_a_cached_value_refers_to_can_be_collected() -> None
     assert await node.me() is node
     instance = weakref.ref(node)
     del node
+    gc.collect()
+    assert instance() is not None
+    clock.advance(70)
+    await asyncio.sleep(0)
     gc.collect()
     assert instance() is None
 
