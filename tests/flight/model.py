@@ -30,6 +30,8 @@ class Load:
     is_overtaken: bool = False
     is_doomed: bool = False
     has_begun: bool = False
+    moment: int = -1
+    """The turn of the loop in which it began."""
     grace_ends: float | None = None
     outcome: Outcome | None = None
 
@@ -72,6 +74,9 @@ class Model:
         self.stored: dict[int, tuple[int, float]] = {}
         self.open: dict[int, Load] = {}
         self.loads: list[Load] = []
+        self.just_over: dict[int, Load] = {}
+        """Loads that ended in the turn in which they began and brought nothing that is stored: others who ask in that
+        turn, or before the next is through, may be given what they came to."""
         self.forget_counts()
 
     def forget_counts(self) -> None:
@@ -104,6 +109,21 @@ class Model:
             who.waits_for.append(load)
         return load
 
+    def echo(self, key: int, moment: int) -> Load | None:
+        """The load whose outcome a call at this moment may be given, though it is over."""
+        load = self.just_over.get(key)
+        return load if load is not None and moment - load.moment <= 1 else None
+
+    def is_echo(self, who: Caller | Load, verdict: Verdict) -> None:
+        """A call was given what a load had just come to: then it has started none."""
+        self.joined += 1
+        if isinstance(verdict, Load):
+            self.misses -= 1
+            self.loads.remove(verdict)
+            self._overtake(verdict)
+            if isinstance(who, Load):
+                who.waits_for.remove(verdict)
+
     def _leads_to(self, start: Load, goal: Load) -> bool:
         return start is goal or any(self._leads_to(other, goal) for other in start.waits_for)
 
@@ -129,7 +149,7 @@ class Model:
         if self.open.get(load.key) is load:
             del self.open[load.key]
 
-    def ends(self, load: Load, outcome: Outcome) -> None:
+    def ends(self, load: Load, outcome: Outcome, moment: int) -> None:
         """A load has ended."""
         load.outcome = outcome
         load.grace_ends = None
@@ -137,10 +157,13 @@ class Model:
             self.values += 1
             if not load.is_overtaken:
                 self._store(load.key, outcome)
+        if moment == load.moment and not load.is_overtaken and self.fresh(load.key) is not outcome:
+            self.just_over[load.key] = load
         self._overtake(load)
 
     def put(self, key: int, value: int) -> None:
         """Somebody stores a value."""
+        self.just_over.pop(key, None)
         if key in self.open:
             self._overtake(self.open[key])
         self._store(key, value)
@@ -156,6 +179,7 @@ class Model:
     def invalidate(self, key: int) -> bool:
         """Somebody invalidates a key: was there anything?"""
         found = self.fresh(key) is not None or key in self.open
+        self.just_over.pop(key, None)
         self.stored.pop(key, None)
         if key in self.open:
             self._overtake(self.open[key])
@@ -164,6 +188,7 @@ class Model:
     def clear(self) -> None:
         """Somebody clears the cache."""
         self.stored.clear()
+        self.just_over.clear()
         for load in list(self.open.values()):
             self._overtake(load)
         self.forget_counts()

@@ -152,7 +152,8 @@ async def test_no_impatient_request_is_kept_alive_by_the_load_it_left() -> None:
     assert await stays == "value"
 
 
-async def test_a_task_left_behind_by_a_load_does_not_keep_the_cache() -> None:
+@pytest.mark.parametrize("suspends", [False, True])
+async def test_a_task_left_behind_by_a_load_does_not_keep_the_cache(suspends: bool) -> None:
     """It keeps the context in which it was made, and that leads to no cache and no value."""
     end = asyncio.Event()
     left: list[asyncio.Task[bool]] = []
@@ -164,7 +165,8 @@ async def test_a_task_left_behind_by_a_load_does_not_keep_the_cache() -> None:
         @async_cached(ttl=1_000)
         async def load(key: int) -> Value:
             left.append(asyncio.create_task(end.wait()))
-            await asyncio.sleep(0)
+            if suspends:
+                await asyncio.sleep(0)
             return Value()
 
         async def call() -> weakref.ref[Value]:

@@ -167,9 +167,12 @@ async def stopping(key: int) -> str:
     raise StopAsyncIteration
 
 
+@pytest.mark.parametrize("overtaken", [False, True])
 @pytest.mark.parametrize("nested", [False, True])
 @pytest.mark.parametrize("fail", [failing_at_once, failing_late, cancelling_itself, stopping])
-async def test_a_failed_load_s_variables_are_freed_with_its_error(no_collection: None, fail: Any, nested: bool) -> None:
+async def test_a_failed_load_s_variables_are_freed_with_its_error(
+    no_collection: None, fail: Any, nested: bool, overtaken: bool
+) -> None:
     """No cycle keeps them, however the load failed, and also if it was another load that waited for it."""
     held: list[weakref.ref[Big]] = []
 
@@ -177,6 +180,8 @@ async def test_a_failed_load_s_variables_are_freed_with_its_error(no_collection:
     async def load(key: int) -> str:
         big = Big()
         held.append(weakref.ref(big))
+        if overtaken:
+            load.cache_invalidate(key)
         result: str = await fail(key)
         return result
 

@@ -65,6 +65,38 @@ async def test_without_room_nothing_is_kept_but_loads_are_shared() -> None:
         assert len(gate.calls) == round_
 
 
+@pytest.mark.parametrize("fails", [False, True])
+async def test_callers_of_one_moment_share_a_load_that_does_not_wait(fails: bool) -> None:
+    """Also if it brings nothing that is stored: to them it was under way when they asked."""
+    calls = 0
+
+    @async_cached(maxsize=0)
+    async def load(key: int) -> object:
+        nonlocal calls
+        calls += 1
+        if fails:
+            raise OSError("down")
+        return object()
+
+    results = await asyncio.gather(*(load(1) for _ in range(20)), return_exceptions=True)
+    assert len({id(result) for result in results}) == calls == 1
+
+
+async def test_who_asks_again_means_a_new_load() -> None:
+    """One after another, nobody is given what an earlier call of their own came to if that was not to be stored."""
+    calls = 0
+
+    @async_cached(store_if=bool)
+    async def load(key: int) -> int:
+        nonlocal calls
+        calls += 1
+        return 0
+
+    for expected in (1, 2, 3):
+        await load(1)
+        assert calls == expected
+
+
 async def test_what_is_not_to_be_stored_still_goes_to_all_who_waited() -> None:
     """A hundred callers of a load whose value is refused by store_if cost one load, not a hundred one after another."""
     gate, load = gated(store_if=lambda value: value != "error page")

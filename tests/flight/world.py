@@ -58,6 +58,7 @@ class World:
         self._check(load.key == key and not load.has_begun, "a load runs in the context of another's caller, or twice")
         self._check(not load.is_doomed, "a load begins that nobody waits for")
         load.has_begun = True
+        load.moment = self._turns
         try:
             return await self._obey(load)
         except asyncio.CancelledError:
@@ -77,10 +78,10 @@ class World:
                 await self._ask(load, (load.key + argument) % len(KEYS), argument % 3, refresh=False)
             elif command == "fail":
                 error = Mishap()
-                self.model.ends(load, error)
+                self.model.ends(load, error, self._turns)
                 raise error
             elif command == "cancel":
-                self.model.ends(load, "cancelled")
+                self.model.ends(load, "cancelled", self._turns)
                 raise asyncio.CancelledError
             else:
                 return self._give(load)
@@ -91,12 +92,12 @@ class World:
             await self._next_command(load)
         if load.stubborn == 2:
             return self._give(load)
-        self.model.ends(load, "cancelled")
+        self.model.ends(load, "cancelled", self._turns)
         raise asyncio.CancelledError
 
     def _give(self, load: Load) -> int:
         value = self.new_value()
-        self.model.ends(load, value)
+        self.model.ends(load, value, self._turns)
         return value
 
     async def _next_command(self, load: Load) -> Command:
@@ -108,6 +109,7 @@ class World:
             self.waiting.remove((load, future))
 
     async def _ask(self, who: Caller | Load, key: int, stubborn: int, *, refresh: bool) -> None:
+        echo = self.model.echo(key, self._turns)
         verdict = self.model.call(who, key, stubborn, refresh=refresh)
         if isinstance(verdict, Load):
             _begins.set(verdict)
@@ -122,6 +124,9 @@ class World:
             raise
         except Exception as error:
             got = error
+        if echo is not None and _is_echo(verdict, echo, got):
+            self.model.is_echo(who, verdict)
+            return
         self._compare(verdict, key, got)
         if isinstance(verdict, Load):
             self.model.stops_waiting(who, verdict)
@@ -233,3 +238,9 @@ class World:
         """What went wrong in the callers' tasks themselves."""
         done = [task for _, task in self.callers if task.done() and not task.cancelled()]
         return [error for error in (task.exception() for task in done) if error is not None]
+
+
+def _is_echo(verdict: Hit | Refusal | Load, echo: Load, got: object) -> bool:
+    if isinstance(verdict, Hit) or (isinstance(verdict, Load) and (verdict.has_begun or verdict.outcome is not None)):
+        return False
+    return isinstance(got, LoadCancelled) if echo.outcome == "cancelled" else got is echo.outcome
