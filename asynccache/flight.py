@@ -7,7 +7,7 @@ does.
 
 import asyncio
 import contextvars
-from collections.abc import Callable, Coroutine, Generator, Hashable, Sequence
+from collections.abc import Callable, Generator, Hashable, Sequence
 from types import TracebackType
 from typing import Any, Final, Generic, TypeVar
 
@@ -86,12 +86,6 @@ primed: Final = _Primed([None])
 
 current: Final[contextvars.ContextVar[Flight[Any] | None]] = contextvars.ContextVar("asynccache.flight", default=None)
 """The flight whose load the running code belongs to."""
-
-
-def prime(coroutine: Coroutine[Any, Any, None]) -> Coroutine[Any, Any, None]:
-    """Run a flight up to where it awaits `primed`."""
-    coroutine.send(None)
-    return coroutine
 
 
 def leads_to(start: Flight[Any], goal: Flight[Any]) -> bool:

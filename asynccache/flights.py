@@ -19,11 +19,11 @@ import contextvars
 import sys
 import weakref
 from asyncio import get_running_loop
-from collections.abc import Awaitable, Callable, Hashable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Mapping
 from typing import Any, Generic, Literal, Protocol, TypeAlias, TypeVar
 
 from asynccache.errors import CacheClosed, LoadCancelled, RecursiveLoad
-from asynccache.flight import Failure, Flight, current, leads_to, prime, primed
+from asynccache.flight import Failure, Flight, current, leads_to, primed
 from asynccache.loops import PerLoop
 from asynccache.protocols import TimerHandle
 
@@ -202,29 +202,36 @@ class Flights(Generic[K, V]):
         flight = table[key] = Flight(key, self)
         if parent is not None:
             parent.begin_to_wait(flight)  # before the load runs, which may do so at once and close a ring
+        coroutine = self._fly(loop, table, flight, args, kwargs)
+        # Eager steps nest, each in its caller's stack: a load that is still in its own eager step starts no other so.
+        may_be_eager = parent is None or not parent.boarding
+        task = self._start(loop, flight, coroutine, may_be_eager)
+        if flight.landed:
+            self._share_for_this_turn(loop, table, flight)
+        else:
+            # Nobody is to be told that a load was still running when somebody closed its loop by hand.
+            task._log_destroy_pending = False  # type: ignore[attr-defined]
+            flight.task = task
+        return flight
+
+    def _start(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        flight: Flight[K],
+        coroutine: Coroutine[Any, Any, None],
+        may_be_eager: bool,
+    ) -> asyncio.Task[None]:
         context = self._new_context()
         factory = loop.get_task_factory()
-        # Eager steps nest, each in its caller's stack: a load that is still in its own eager step starts no other so.
-        if parent is not None and parent.boarding:
-            coroutine = prime(self._fly(loop, table, flight, args, kwargs))
-            task = asyncio.Task(coroutine, loop=loop, name=self._task_name, context=context)
-        elif sys.version_info >= (3, 12) and (factory is None or factory is asyncio.eager_task_factory):
+        if sys.version_info >= (3, 12) and may_be_eager and (factory is None or factory is asyncio.eager_task_factory):
             flight.boarding = True
-            coroutine = self._fly(loop, table, flight, args, kwargs)
             task = asyncio.Task(coroutine, loop=loop, name=self._task_name, context=context, eager_start=True)
             flight.boarding = False
-            if flight.landed:
-                self._share_for_this_turn(loop, table, flight)
-                return flight
-        else:
-            coroutine = prime(self._fly(loop, table, flight, args, kwargs))
-            task = loop.create_task(coroutine, name=self._task_name, context=context)
-            if flight.landed:  # the factory may be one that starts tasks eagerly
-                return flight
-        # Nobody is to be told that a load was still running when somebody closed its loop by hand.
-        task._log_destroy_pending = False  # type: ignore[attr-defined]
-        flight.task = task
-        return flight
+            return task
+        coroutine.send(None)  # up to `primed`
+        if factory is None or not may_be_eager:
+            return asyncio.Task(coroutine, loop=loop, name=self._task_name, context=context)
+        return loop.create_task(coroutine, name=self._task_name, context=context)
 
     def _share_for_this_turn(
         self, loop: asyncio.AbstractEventLoop, table: dict[K, Flight[K]], flight: Flight[K]

@@ -100,7 +100,15 @@ class MemoryTier(Generic[K, V]):
             TypeError: the value can be awaited or iterated only once.
         """
         refuse_single_use(value, self._rules.name)
-        return self._store(flight.key, value, args, kwargs, flight)
+        terms = self._terms or self._appraise(flight.key, value, args, kwargs)
+        gone: list[_Removed] = []
+        with self._lock:
+            if flight.is_detached:
+                return False
+            self._enter(flight.key, value, terms, gone)
+        if gone:
+            self._tell(gone)
+        return terms is not _NOT_STORED
 
     def put(self, key: K, value: V, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         """Store a value as if the call had been made and had given it; it holds against loads in the air.
@@ -109,25 +117,12 @@ class MemoryTier(Generic[K, V]):
             TypeError: the value can be awaited or iterated only once.
         """
         refuse_single_use(value, self._rules.name)
-        self._store(key, value, args, kwargs, None)
-
-    def _store(
-        self, key: K, value: V, args: tuple[Any, ...], kwargs: Mapping[str, Any], flight: Flight[K] | None
-    ) -> bool:
         terms = self._terms or self._appraise(key, value, args, kwargs)
         gone: list[_Removed] = []
         with self._lock:
-            if flight is None:
-                self.flights.detach(key)
-            elif flight.is_detached:
-                return False
-            if terms is _NOT_STORED:
-                self._remove(key, RemovalCause.REPLACED, gone)
-            else:
-                self._enter(key, value, terms, gone)
-        if gone:
-            self._tell(gone)
-        return terms is not _NOT_STORED
+            self.flights.detach(key)
+            self._enter(key, value, terms, gone)
+        self._tell(gone)
 
     def _appraise(self, key: K, value: V, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> _Terms:
         """Tell a value's weight and time to live. The user's own functions run here."""
@@ -146,6 +141,9 @@ class MemoryTier(Generic[K, V]):
 
     def _enter(self, key: K, value: V, terms: _Terms, gone: list[_Removed]) -> None:
         """Put a value in the place of `key`. An expiring cache dates it, and sees to it that it is swept."""
+        if terms is _NOT_STORED:  # nor is what it would have replaced kept: that is out of date
+            self._remove(key, RemovalCause.REPLACED, gone)
+            return
         weight, ttl = terms
         now = self._rules.clock() if self._can_expire else 0.0
         entry = self.entries.get(key)

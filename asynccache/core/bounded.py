@@ -155,7 +155,9 @@ class BoundedCache(MutableMapping[K, V], Generic[K, V]):
 
     def admit(self, entry: Entry[K, V]) -> Sequence[Entry[K, V]]:
         """Store a new entry whose key is absent and whose weight fits; return those evicted to make room."""
-        evicted = self._make_room(entry.weight)
+        evicted: Sequence[Entry[K, V]] = ()
+        if len(self.entries) >= self._size_limit or self._weight + entry.weight > self._weight_limit:
+            evicted = self._make_room(entry.weight)
         self.entries[entry.key] = entry
         self._weight += entry.weight
         self._link(entry)
@@ -203,11 +205,12 @@ class BoundedCache(MutableMapping[K, V], Generic[K, V]):
         self._weight = self._weight - entry.weight if self.entries else 0
 
     def _make_room(self, weight: float) -> Sequence[Entry[K, V]]:
-        if len(self.entries) < self._size_limit and self._weight + weight <= self._weight_limit:
-            return ()
-        evicted = [self.evict()]
-        while self.entries and (len(self.entries) >= self._size_limit or self._weight + weight > self._weight_limit):
-            evicted.append(self.evict())
+        entries, evicted = self.entries, []
+        while entries and (len(entries) >= self._size_limit or self._weight + weight > self._weight_limit):
+            entry = self._victim()
+            del entries[entry.key]  # as `_take_out` does, once for each entry that ever comes in
+            self._weight = self._weight - entry.weight if entries else 0
+            evicted.append(entry)
         return evicted
 
     # --- the mapping ----------------------------------------------------------------------------------------------

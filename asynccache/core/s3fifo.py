@@ -57,12 +57,13 @@ class GhostHashes:
         turns = self._turns.get(key_hash, 0)
         if turns <= 0:
             self._counting += 1
-        self._turns[key_hash] = abs(turns) + 1
+            turns = -turns
+        self._turns[key_hash] = turns + 1
         self._line.append(key_hash)
-        for _ in range(_STEPS):
-            if self._counting <= limit and len(self._line) <= 2 * limit:
-                break
+        steps = _STEPS
+        while steps and (self._counting > limit or len(self._line) > 2 * limit):
             self._let_go(self._line.popleft())
+            steps -= 1
 
     def forget(self, key_hash: int) -> bool:
         """Take a hash out; tell whether it was there."""
@@ -80,11 +81,10 @@ class GhostHashes:
         self._counting = 0
 
     def _let_go(self, key_hash: int) -> None:
-        turns = self._turns[key_hash]
-        if abs(turns) == 1:
-            del self._turns[key_hash]
-            self._counting -= turns > 0
-        else:
+        turns = self._turns.pop(key_hash)
+        if turns == 1:
+            self._counting -= 1
+        elif turns != -1:
             self._turns[key_hash] = turns - 1 if turns > 0 else turns + 1
 
 
