@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator, Hashable, Sequence
 from types import TracebackType
 from typing import Any, Final, Generic, TypeVar
 
+from asynccache.errors import LoadCancelled
 from asynccache.protocols import TimerHandle
 
 K = TypeVar("K", bound=Hashable)
@@ -68,6 +69,20 @@ class Failure:
     def __init__(self, error: BaseException, traceback: TracebackType | None) -> None:
         self.error = error
         self.traceback = traceback
+
+
+def failure_of(error: BaseException, name: str, key: Hashable) -> Failure:
+    """Tell what callers are given when a load has raised `error`: that, or what it means to those who only wait."""
+    shown = error
+    if isinstance(error, asyncio.CancelledError | KeyboardInterrupt | SystemExit):
+        shown = LoadCancelled(name, key)
+    elif isinstance(error, StopIteration | StopAsyncIteration | GeneratorExit):
+        # They steer generators and coroutines: passed on as they are, they would end the wrong one.
+        shown = RuntimeError(f"the load of {name} raised {type(error).__name__}")
+    if shown is not error:
+        shown.__cause__ = error
+    frames = error.__traceback__
+    return Failure(shown, frames and frames.tb_next)  # the first frame is the flight's own
 
 
 class _Primed(list[None]):

@@ -22,9 +22,9 @@ from asyncio import get_running_loop
 from collections.abc import Awaitable, Callable, Coroutine, Hashable, Mapping
 from typing import Any, Generic, Literal, Protocol, TypeAlias, TypeVar
 
-from asynccache.errors import CacheClosed, LoadCancelled, RecursiveLoad
-from asynccache.flight import Failure, Flight, current, leads_to, primed
-from asynccache.loops import PerLoop
+from asynccache.errors import CacheClosed, RecursiveLoad
+from asynccache.flight import Failure, Flight, current, failure_of, leads_to, primed
+from asynccache.loops import PerLoop, raise_out_of
 from asynccache.protocols import TimerHandle
 
 K = TypeVar("K", bound=Hashable)
@@ -273,23 +273,12 @@ class Flights(Generic[K, V]):
 
     def _fail(self, loop: asyncio.AbstractEventLoop, flight: Flight[K], error: BaseException) -> None:
         self.failures += 1
-        frames = error.__traceback__
-        shown = error
-        if isinstance(error, asyncio.CancelledError):
-            shown = LoadCancelled(self.name, flight.key)
-        elif isinstance(error, KeyboardInterrupt | SystemExit):
-            # Out of the loop with it, as from any callback. A task that ended in it would also be logged, since
-            # nobody asks a flight's task for its exception.
-            _interrupt(loop, error)
-            shown = LoadCancelled(self.name, flight.key)
-        elif isinstance(error, StopIteration | StopAsyncIteration | GeneratorExit):
-            # They steer generators and coroutines: passed on as they are, they would end the wrong one.
-            shown = RuntimeError(f"the load of {self.name} raised {type(error).__name__}")
-            if loop.is_closed():  # the loop was closed under the load: there is nobody left to tell
-                flight.waiters.clear()
-        if shown is not error:
-            shown.__cause__ = error
-        flight.outcome = Failure(shown, frames and frames.tb_next)  # the first frame is `_fly`
+        flight.outcome = failure_of(error, self.name, flight.key)
+        if isinstance(error, KeyboardInterrupt | SystemExit):
+            # A task that ended in it would also be logged, since nobody asks a flight's task for its exception.
+            raise_out_of(loop, error)
+        if loop.is_closed():  # under the load: there is nobody left to tell
+            flight.waiters.clear()
 
     def _land(self, table: dict[K, Flight[K]], flight: Flight[K]) -> None:
         flight.landed = True
@@ -394,23 +383,6 @@ def _cancel(flight: Flight[Any], here: asyncio.AbstractEventLoop) -> None:
         task.cancel()
     elif not task.get_loop().is_closed():
         task.get_loop().call_soon_threadsafe(task.cancel, context=contextvars.Context())
-
-
-_interrupts: PerLoop[list[BaseException]] = PerLoop(list)
-
-
-def _interrupt(loop: asyncio.AbstractEventLoop, error: BaseException) -> None:
-    """Raise an error out of a loop: one is enough, and a second one would spoil the cleaning up after the first."""
-    pending = _interrupts.enter(loop)
-    if not pending:
-        loop.call_soon(_raise_first, pending, context=contextvars.Context())
-    pending.append(error)
-
-
-def _raise_first(pending: list[BaseException]) -> None:
-    error = pending[0]
-    pending.clear()
-    raise error
 
 
 _all: "weakref.WeakSet[Flights[Any, Any]]" = weakref.WeakSet()

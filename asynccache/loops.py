@@ -5,6 +5,7 @@ goes when the loop goes, or when the next loop comes and this one is closed.
 """
 
 import asyncio
+import contextvars
 import os
 import weakref
 from collections.abc import Callable, Iterator
@@ -69,6 +70,23 @@ class PerLoop(Generic[T]):
                 self._forget(here)
 
 
+def raise_out_of(loop: asyncio.AbstractEventLoop, error: BaseException) -> None:
+    """Let an error end a loop's run, as one raised by a callback does.
+
+    One is enough: a second in the same turn would spoil the cleaning up after the first, and is dropped.
+    """
+    pending = _interrupts.enter(loop)
+    if not pending:
+        loop.call_soon(_raise_first, pending, context=contextvars.Context())
+    pending.append(error)
+
+
+def _raise_first(pending: list[BaseException]) -> None:
+    error = pending[0]
+    pending.clear()
+    raise error
+
+
 _all: "weakref.WeakSet[PerLoop[Any]]" = weakref.WeakSet()
 
 
@@ -80,3 +98,5 @@ def _forget_loops_of_parent() -> None:
 
 if hasattr(os, "register_at_fork"):  # where there are forks
     os.register_at_fork(after_in_child=_forget_loops_of_parent)
+
+_interrupts: PerLoop[list[BaseException]] = PerLoop(list)

@@ -205,7 +205,8 @@ class BoundedCache(MutableMapping[K, V], Generic[K, V]):
         self._weight = self._weight - entry.weight if self.entries else 0
 
     def _make_room(self, weight: float) -> Sequence[Entry[K, V]]:
-        entries, evicted = self.entries, []
+        entries = self.entries
+        evicted: list[Entry[K, V]] = []
         while entries and (len(entries) >= self._size_limit or self._weight + weight > self._weight_limit):
             entry = self._victim()
             del entries[entry.key]  # as `_take_out` does, once for each entry that ever comes in
