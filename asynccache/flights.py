@@ -116,6 +116,8 @@ class Flights(Generic[K, V]):
         try:
             if flight.landed:  # its first step was its last
                 outcome = flight.outcome
+                if flight.caller is None:
+                    flight.outcome = None
             else:
                 future = loop.create_future()
                 flight.waiters[future] = None
