@@ -6,7 +6,7 @@ those lines that its options need. Tracebacks show the source.
 """
 
 import functools
-import hashlib
+import itertools
 import linecache
 import re
 from collections.abc import Callable, Coroutine, Mapping
@@ -195,8 +195,11 @@ def _is_cheap(key: str, options: KeyOptions) -> bool:
     return options.key is None and "(" not in key.removeprefix("(")
 
 
+_numbers: Final = itertools.count(1)
+
+
 @functools.lru_cache(maxsize=256)
 def _compile(source: str) -> CodeType:
-    name = f"<asynccache {hashlib.blake2b(source.encode(), digest_size=8).hexdigest()}>"
+    name = f"<asynccache {next(_numbers)}>"
     linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
     return compile(source, name, "exec")
