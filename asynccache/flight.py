@@ -7,7 +7,7 @@ does.
 
 import asyncio
 import contextvars
-from collections.abc import Callable, Generator, Hashable, Sequence
+from collections.abc import Callable, Generator, Hashable
 from types import TracebackType
 from typing import Any, Final, Generic, TypeVar
 
@@ -40,7 +40,7 @@ class Flight(Generic[K]):
     """The value or a `Failure`, until it is handed out."""
     caller: asyncio.Task[Any] | None = None
     """Whose step its first step was its last in, as long as others may share its outcome."""
-    waits_for: "Sequence[Flight[Any]]" = ()
+    waits_for: "dict[Flight[Any], int]" = {}  # noqa: RUF012  # never this one: each flight that waits makes its own
 
     def __init__(self, key: K, owner: object) -> None:
         self.key = key
@@ -48,14 +48,16 @@ class Flight(Generic[K]):
         self.waiters: dict[asyncio.Future[Any], None] = {}
 
     def begin_to_wait(self, other: "Flight[Any]") -> None:
-        """Note that this load waits for another."""
-        self.waits_for = [*self.waits_for, other]
+        """Note that this load waits for another, be it once more."""
+        if not self.waits_for:
+            self.waits_for = {}
+        self.waits_for[other] = self.waits_for.get(other, 0) + 1
 
     def end_to_wait(self, other: "Flight[Any]") -> None:
         """Note that one of this load's waits for another is over."""
-        rest = list(self.waits_for)
-        rest.remove(other)
-        self.waits_for = rest
+        self.waits_for[other] -= 1
+        if not self.waits_for[other]:
+            del self.waits_for[other]
 
 
 class Failure:
@@ -110,7 +112,7 @@ def leads_to(start: Flight[Any], goal: Flight[Any]) -> bool:
         flight = pending.pop()
         if flight is goal:
             return True
-        fresh = [other for other in flight.waits_for if other not in seen]
+        fresh = [other for other in list(flight.waits_for) if other not in seen]
         seen.update(fresh)
         pending += fresh
     return False

@@ -82,7 +82,8 @@ class Flights(Generic[K, V]):
         self._new_context = contextvars.copy_context if inherit_context else contextvars.Context
         self._tables: PerLoop[dict[K, Flight[K]]] = PerLoop(dict)
         self._unlinked: set[Flight[K]] = set()
-        self.closed = False
+        # Closed, it takes no more calls; while it is finishing, it takes those that loads in the air make.
+        self.closed = self.finishing = False
         self.misses = self.coalesced = self.loads = self.failures = self.abandoned = 0
         _all.add(self)
 
@@ -124,7 +125,7 @@ class Flights(Generic[K, V]):
                 outcome = await future
         except BaseException:
             if future is not None:
-                self._leave(loop, table, flight, future)
+                self.leave(loop, flight, future)
             raise
         finally:
             del future  # it holds the outcome: see below
@@ -151,13 +152,7 @@ class Flights(Generic[K, V]):
             flight.grace.cancel()
             flight.grace = None
 
-    def _leave(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        table: dict[K, Flight[K]],
-        flight: Flight[K],
-        future: "asyncio.Future[Any]",
-    ) -> None:
+    def leave(self, loop: asyncio.AbstractEventLoop, flight: Flight[K], future: "asyncio.Future[Any]") -> None:
         """A caller goes before the flight has landed. Nothing is awaited here, as that could be cancelled again."""
         if flight.landed:
             return
@@ -165,14 +160,14 @@ class Flights(Generic[K, V]):
         if flight.waiters or self._finishes:
             return
         if self._grace:
-            flight.grace = self._call_later(loop, self._grace, lambda: self._abandon(table, flight))
+            flight.grace = self._call_later(loop, self._grace, lambda: self._abandon(loop, flight))
         else:
-            self._abandon(table, flight)
+            self._abandon(loop, flight)
 
-    def _abandon(self, table: dict[K, Flight[K]], flight: Flight[K]) -> None:
+    def _abandon(self, loop: asyncio.AbstractEventLoop, flight: Flight[K]) -> None:
         if flight.landed or flight.waiters or flight.task is None or flight.is_abandoned:
             return
-        self._unlink(table, flight)
+        self._unlink(self._tables.enter(loop), flight)
         self._let_go(flight)
         flight.is_abandoned = True
         self.abandoned += 1
@@ -195,10 +190,9 @@ class Flights(Generic[K, V]):
         kwargs: Mapping[str, Any],
         parent: Flight[Any] | None,
     ) -> Flight[K]:
-        if self.closed:
+        if self.closed and not (self.finishing and parent is not None and not parent.landed):
             raise CacheClosed(self.name)
-        # A load whose own flight was detached, or is on another loop, would not meet itself in the table.
-        if parent is not None and parent.owner is self and parent.key == key:
+        if parent is not None and self._is_loading(key, parent):
             raise RecursiveLoad(self.name, key)
         self.misses += 1
         flight = table[key] = Flight(key, self)
@@ -215,6 +209,13 @@ class Flights(Generic[K, V]):
             task._log_destroy_pending = False  # type: ignore[attr-defined]
             flight.task = task
         return flight
+
+    def _is_loading(self, key: K, parent: Flight[Any]) -> bool:
+        """Tell whether a load of `key` that the table does not show (detached, on another loop) waits for `parent`."""
+        if parent.owner is self and parent.key == key:
+            return True
+        elsewhere = [table.get(key) for table in list(self._tables.states.values())]
+        return any(flight is not None and leads_to(flight, parent) for flight in elsewhere)
 
     def _start(
         self,
@@ -348,43 +349,6 @@ class Flights(Generic[K, V]):
     def airborne(self) -> list[Flight[K]]:
         """All loads that have not ended, those included that nobody can join any more."""
         return [*self._linked(), *self._unlinked]
-
-    async def drain(self, *, cancel: bool) -> None:
-        """Wait until all loads of this loop have ended; with `cancel`, end them, and those of other loops, first.
-
-        Callers of a cancelled load get `LoadCancelled`. Left out is the load that calls this, and those that wait for
-        it.
-        """
-        here, myself = get_running_loop(), current.get()
-        flights = [flight for flight in self.airborne() if myself is None or not leads_to(flight, myself)]
-        if cancel:
-            for flight in flights:
-                self.detach(flight.key)
-                if not flight.is_abandoned:  # else it is cleaning up, and a second time would disturb that
-                    flight.is_abandoned = True
-                    _cancel(flight, here)
-        waits: list[tuple[Flight[K], asyncio.Future[Any]]] = []
-        for flight in flights:
-            if flight.task is not None and flight.task.get_loop() is here:
-                future: asyncio.Future[Any] = here.create_future()
-                flight.waiters[future] = None
-                waits.append((flight, future))
-        try:
-            for _, future in waits:
-                await future
-        finally:
-            for flight, future in waits:
-                self._leave(here, self._tables.enter(here), flight, future)
-
-
-def _cancel(flight: Flight[Any], here: asyncio.AbstractEventLoop) -> None:
-    task = flight.task
-    if task is None:
-        return
-    if task.get_loop() is here:
-        task.cancel()
-    elif not task.get_loop().is_closed():
-        task.get_loop().call_soon_threadsafe(task.cancel, context=contextvars.Context())
 
 
 _all: "weakref.WeakSet[Flights[Any, Any]]" = weakref.WeakSet()

@@ -22,6 +22,7 @@ from asynccache.core.entry import NEVER, Entry, SlidingEntry, sliding
 from asynccache.core.expiry import Expiry
 from asynccache.core.single_use import refuse_single_use
 from asynccache.core.wheel import ExpiryWheel
+from asynccache.drain import drain
 from asynccache.flight import Flight
 from asynccache.flights import Flights, OnAbandon
 from asynccache.protocols import MISSING, Clock, Missing, RemovalCause, RemovalListener, SupportsTimers
@@ -294,7 +295,7 @@ class MemoryTier(Generic[K, V]):
 
     async def settle(self, *, wait: bool) -> None:
         """End this loop's loads in the air, or wait for them, and its sweeper. Calls that come later begin anew."""
-        await self.flights.drain(cancel=not wait)
+        await drain(self.flights, cancel=not wait)
         self._sweeper.stop(asyncio.get_running_loop())
 
     def restart_after_fork(self) -> None:

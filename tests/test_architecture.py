@@ -31,6 +31,7 @@ FLOORS: Final = {
     "memory": 3,
     "stores": 3,
     # 2: one concern a file
+    "drain": 2,
     "flight": 2,
     "flights": 2,
     "metrics": 2,
@@ -46,7 +47,7 @@ FLOORS: Final = {
 }
 """The floor of every module and folder right inside the package."""
 
-MATES: Final = {"__main__": {"cli"}, "decorator": {"wrapping"}, "flights": {"flight"}}
+MATES: Final = {"__main__": {"cli"}, "decorator": {"wrapping"}, "flights": {"flight"}, "drain": {"flight", "flights"}}
 """Who may import whom on the same floor."""
 
 IMPURE: Final = {

@@ -192,3 +192,22 @@ async def test_closing_an_idle_cache_takes_no_turn() -> None:
     await load.cache_close(wait=True)
     assert turned == []
     await turns(1)
+
+
+async def test_a_load_that_is_let_finish_may_need_others() -> None:
+    """`cache_close(wait=True)` refuses new calls, but not those that loads in the air still make."""
+    gate = Gate[str]()
+
+    @async_cached
+    async def load(key: int) -> str:
+        return "0" if key == 0 else f"{await gate.load(key)} after {await load(0)}"
+
+    (caller,) = await callers(load, 1)
+    closing = asyncio.create_task(load.cache_close(wait=True))
+    await turns()
+    with pytest.raises(CacheClosed):
+        await load(7)
+    gate.give("1")
+    await together(closing)
+    assert await caller == "1 after 0"
+    assert live_flights() == []

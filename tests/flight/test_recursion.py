@@ -244,3 +244,23 @@ async def test_a_caller_that_waits_for_the_ring_s_end_is_not_part_of_it() -> Non
     first = asyncio.create_task(load(0))
     await turns(2)
     assert await load(1) == await outcome(first) == "ring closed at 1"
+
+
+@pytest.mark.one_loop
+async def test_a_ring_around_two_event_loops() -> None:
+    """A load that asks, from a loop in another thread, for what itself is loading is refused there too."""
+    begun: list[str] = []
+
+    @async_cached
+    async def outer(key: int) -> str:
+        begun.append("outer")
+        return await asyncio.to_thread(asyncio.run, inner(key))
+
+    @async_cached
+    async def inner(key: int) -> str:
+        begun.append("inner")
+        return await outer(key)
+
+    with pytest.raises(RecursiveLoad):
+        await outer(1)
+    assert begun == ["outer", "inner"]
