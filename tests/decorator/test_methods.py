@@ -298,3 +298,21 @@ async def test_method_called_at_once_from_many_tasks() -> None:
     values = await asyncio.gather(*(service.load(x % 2) for service in (one, other) for x in range(10)))
     assert values == [0, 1] * 10
     assert (one.loads, other.loads) == (2, 2)
+
+
+async def test_without_an_instance_it_says_so() -> None:
+    """A method that is called on the class without an instance names itself, and what is missing."""
+
+    class Service:
+        @async_cached
+        async def load(self) -> int:
+            return 1
+
+    unbound: Any = Service.load
+    with pytest.raises(TypeError, match=r"Service\.load\(\) is called without an instance"):
+        unbound()
+    with pytest.raises(TypeError, match="give the instance first"):
+        unbound.cache_contains()
+    with pytest.raises(TypeError, match="int has none of its own: give the instance first"):
+        unbound.cache_invalidate(1)
+    assert "Service.load" in repr(unbound)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from typing import Any
 
 import pytest
 
@@ -141,3 +142,40 @@ async def test_a_call_that_is_never_awaited_starts_nothing() -> None:
     coroutine.close()
     assert gate.calls == []
     assert load.cache_info().misses == 0
+
+
+@pytest.mark.parametrize("options", [{}, {"maxsize": 0}, {"ttl": 0}, {"store_if": lambda value: False}])
+@pytest.mark.parametrize("fails", [False, True])
+async def test_a_load_that_never_waits_is_shared_by_those_who_ask_at_once(options: Any, fails: bool) -> None:
+    """Started eagerly or not, it is made once for all tasks that ask in one turn of the loop, stored or not."""
+    calls = 0
+
+    @async_cached(**options)
+    async def load(key: int) -> int:
+        nonlocal calls
+        calls += 1
+        if fails:
+            raise LookupError(key)
+        return calls
+
+    found = await asyncio.gather(*[load(1) for _ in range(50)], return_exceptions=True)
+    assert calls == 1
+    assert {type(one) for one in found} == {LookupError if fails else int}
+    assert load.cache_info()[:2] == (49, 1)
+    assert load.cache_parameters()["tasks"] == 0
+
+
+async def test_who_asks_again_after_a_failure_gets_a_new_load() -> None:
+    """A task that has seen a load fail, and asks once more without letting the loop turn, means a new load."""
+    calls = 0
+
+    @async_cached
+    async def load(key: int) -> int:
+        nonlocal calls
+        calls += 1
+        raise LookupError(key)
+
+    for expected in (1, 2, 3):
+        with pytest.raises(LookupError):
+            await load(1)
+        assert calls == expected
