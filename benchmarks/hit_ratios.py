@@ -9,6 +9,7 @@ optional: its columns are left out without it.
 """
 
 import argparse
+import functools
 import gzip
 import importlib.util
 import itertools
@@ -30,6 +31,7 @@ from asynccache.core import (
     SieveCache,
     TinyLFUCache,
 )
+from asynccache.core.sketch import CountingFilter
 
 LEAST_ENTRIES = 10
 """Smaller caches are skipped, as one entry more or less changes everything there."""
@@ -86,6 +88,44 @@ def size_of(_key: int, size: int) -> int:
     return size
 
 
+def xxh64(number: int, seed: int) -> int:
+    """Hash a number of 64 bits as XXH64 does (Collet, "xxHash fast digest algorithm", version 0.1.1)."""
+    first, second, third, fourth, fifth = (
+        11400714785074694791,
+        14029467366897019727,
+        1609587929392839161,
+        9650029242287828579,
+        2870177450012600261,
+    )
+    mask = (1 << 64) - 1
+
+    def rotated(bits: int, by: int) -> int:
+        return bits << by & mask | bits >> 64 - by
+
+    lane = rotated(number * second & mask, 31) * first & mask
+    mixed = rotated(seed + fifth + 8 & mask ^ lane, 27) * first + fourth & mask
+    mixed = (mixed ^ mixed >> 33) * second & mask
+    mixed = (mixed ^ mixed >> 29) * third & mask
+    return mixed ^ mixed >> 32
+
+
+@functools.cache
+def simulator_bits(key: int) -> int:
+    """Spread a key as the table of counters in libCacheSim's W-TinyLFU does; keys are numbered from 1 there."""
+    low = (1 << 32) - 1
+    return (xxh64(key + 1, 0x12344321) & low) << 32 | xxh64(key + 1, 0x12345678) & low
+
+
+def simulator_tinylfu(maxsize: int | None, window: float = 0.1, **weights: Any) -> BoundedCache[int, int]:
+    """Make a W-TinyLFU cache that counts, fades and rounds as libCacheSim's does.
+
+    With weights its table of counters has one place for each byte; here it is one for each 10,000 of them.
+    """
+    size = weights["max_weight"] // 10_000 + 1 if maxsize is None else maxsize
+    table = CountingFilter(max(size - max(1, int(size * window)), 1), 0.001, spread=simulator_bits)
+    return TinyLFUCache(maxsize, window=window, sample=32, lapse=True, sketch=table, **weights)
+
+
 Make = Callable[..., BoundedCache[int, int]]
 
 OURS: dict[str, Make] = {
@@ -96,8 +136,10 @@ OURS: dict[str, Make] = {
     "SIEVE": SieveCache,
     "S3-FIFO": S3FIFOCache,
     "S3-FIFO 10%": lambda maxsize, **weights: S3FIFOCache(maxsize, small=0.1, small_places=0, **weights),
-    "TinyLFU 10%": TinyLFUCache,
-    "TinyLFU 1%": lambda maxsize, **weights: TinyLFUCache(maxsize, window=0.01, **weights),
+    "TinyLFU": TinyLFUCache,
+    "TinyLFU w1%": lambda maxsize, **weights: TinyLFUCache(maxsize, window=0.01, **weights),
+    "TinyLFU 10%": simulator_tinylfu,
+    "TinyLFU 1%": lambda maxsize, **weights: simulator_tinylfu(maxsize, 0.01, **weights),
     "GDSF": GDSFCache,
 }
 

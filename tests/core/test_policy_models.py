@@ -251,13 +251,20 @@ class S3FIFOModel(Model):
 
 
 class TinyLFUModel(Model):
+    lapse = False
+
     def start(self) -> None:
         """Start with empty parts. The estimates come from a sketch as in the cache: it has tests of its own."""
         self.parts: dict[str, list[Row]] = {"window": [], "probation": [], "protected": []}
         self.sketch = FrequencySketch(64)
         self.window_limit = max(1, self.maxsize // 5) if self.max_weight is None else self.max_weight * 0.2
-        self.protected_limit = (self.limit - self.window_limit) * 0.8 // 1 if self.limit > self.window_limit else 0
+        self.main_limit = self.limit - self.window_limit if self.limit > self.window_limit else 0
+        self.protected_limit = int(self.main_limit * 0.8 + 1e-9)
+        self.probation_limit = int(self.main_limit * 0.2 + 1e-9)
         self.arriving = 1
+        self.filling = True
+        self.lapsed = False
+        self.hits_left = 0
 
     def part_weight(self, part: str) -> int:
         """What a part weighs."""
@@ -276,38 +283,136 @@ class TinyLFUModel(Model):
         super().add(row)
         self.arriving = 1
 
+    def end_filling(self) -> None:
+        """Count hits from now on; what rounding left over is the place of the newest protected one."""
+        self.filling = False
+        self.start_counting()
+        if self.lapse and self.parts["protected"] and self.part_weight("probation") > self.probation_limit:
+            newest, middle = self.parts["protected"].pop(), self.parts["probation"].pop()
+            self.parts["protected"].insert(0, middle)
+            self.parts["probation"].append(newest)
+            newest.place, middle.place = middle.place, newest.place
+            self.demote()
+
+    def start_counting(self) -> None:
+        """Let counts be halved after three hits for each row outside of the window."""
+        self.hits_left = 3 * max(len(self.parts["probation"]) + len(self.parts["protected"]), 1)
+
     def arrive(self, row: Row) -> None:
-        """Join the window; what is too much there goes on to probation."""
+        """Join the window."""
         self.sketch.add(hash(row.key))
+        if self.filling:
+            self.put_first(row)
+        else:
+            self.use_up_room()
+            self.move(row, "window")
+
+    def put_first(self, row: Row) -> None:
+        """Join the window, and push on what is too much in each part."""
         self.move(row, "window")
         while self.part_weight("window") > self.window_limit and len(self.parts["window"]) > 1:
-            self.move(self.parts["window"][0], "probation")
+            leaving = self.parts["window"][0]
+            self.move(leaving, "protected")
+            if not leaving.since:
+                self.sketch.add(hash(leaving.key))
+            leaving.since = 1
+        self.demote()
+
+    def use_up_room(self) -> None:
+        """Let what is too much in the window go on, if there is room."""
+        while self.part_weight("window") > self.window_limit and len(self.parts["window"]) > 1:
+            row = self.parts["window"][0]
+            if self.part_weight("probation") + self.part_weight("protected") + row.weight > self.main_limit:
+                break
+            self.go_on(row)
+
+    def go_on(self, row: Row) -> None:
+        """Join the first part that has room, or else probation."""
+        self.count_leaving(row)
+        for part, limit in (("probation", self.probation_limit), ("protected", self.protected_limit)):
+            if self.part_weight(part) + row.weight <= limit:
+                self.move(row, part)
+                return
+        self.move(row, "probation")
+
+    def count_leaving(self, row: Row) -> None:
+        """Count that a row leaves the window, if that was not counted before."""
+        if not row.since:
+            self.sketch.add(hash(row.key))
+        row.since = 0
 
     def use(self, row: Row) -> None:
         """Count; a row on probation is protected from now on."""
         self.demote()  # a heavier value may have filled the segment
-        self.sketch.add(hash(row.key))
-        self.move(row, "protected" if row.place == "probation" else row.place)
-        self.demote()
+        if row.place == "window":
+            self.move(row, "window")
+        elif self.filling:
+            self.put_first(row)
+        elif self.lapsed and row in self.parts["probation"][:1]:
+            self.lapsed = False
+            self.sketch.add(hash(row.key))
+            row.since = 0
+            self.move(row, "window")
+        else:
+            self.use_in_main(row)
 
-    def demote(self) -> None:
+    def use_in_main(self, row: Row) -> None:
+        """Protect; where that leaves too much on probation, the oldest there goes next."""
+        promoted = row.place == "probation"
+        self.move(row, "protected")
+        if self.demote() and promoted and self.lapse and self.part_weight("probation") > self.probation_limit:
+            self.lapsed = True
+        self.sketch.add(hash(row.key))
+        self.hits_left -= 1
+        if not self.hits_left:
+            self.sketch.halve()
+            self.start_counting()
+
+    def demote(self) -> bool:
         """Send what is too much in the protected segment back to probation."""
+        before = len(self.parts["protected"])
         while self.part_weight("protected") > self.protected_limit and self.parts["protected"]:
             self.move(self.parts["protected"][0], "probation")
+        return len(self.parts["protected"]) < before
 
     def victim(self) -> Row:
+        """Give up the oldest while the cache fills, what has lapsed, or the loser of a comparison."""
+        if self.filling and (len(self.rows) >= self.maxsize or self.too_heavy(self.arriving)):
+            self.end_filling()
+        if self.filling:
+            return (self.parts["probation"] + self.parts["protected"] + self.parts["window"])[0]
+        if self.lapsed:
+            self.lapsed = False
+            return self.parts["probation"][0]
+        self.use_up_room()
+        return self.contest()
+
+    def contest(self) -> Row:
         """Let the window's oldest, if it must leave, compete with the main part's oldest."""
         window, main = self.parts["window"], self.parts["probation"] or self.parts["protected"]
         if not main:
             return window[0]
         if not window or self.part_weight("window") + self.arriving <= self.window_limit:
             return main[0]
-        asked = [self.sketch.estimate(hash(row.key)) for row in (window[0], main[0])]
-        return main[0] if asked[0] > asked[1] else window[0]
+        candidate, defender = window[0], main[0]
+        if self.sketch.estimate(hash(candidate.key)) <= self.sketch.estimate(hash(defender.key)):
+            self.count_leaving(candidate)
+            return candidate
+        main.remove(defender)
+        defender.place = ""
+        self.go_on(candidate)
+        return defender
 
     def left(self, row: Row) -> None:
-        """Leave the part."""
-        self.parts[row.place].remove(row)
+        """Leave the part; nothing else goes in the stead of what has lapsed."""
+        if self.lapsed and row in self.parts["probation"][:1]:
+            self.lapsed = False
+        if row.place:
+            self.parts[row.place].remove(row)
+
+
+class LapsingTinyLFUModel(TinyLFUModel):
+    lapse = True
 
 
 class GDSFModel(Model):
@@ -353,6 +458,11 @@ def tinylfu(maxsize: int, max_weight: int | None) -> Cache:
     return TinyLFUCache(maxsize, window=0.2, **bounds(max_weight))
 
 
+def lapsing_tinylfu(maxsize: int, max_weight: int | None) -> Cache:
+    """Make the same with a hit on probation at the expense of the oldest there, where rounding leaves a place over."""
+    return TinyLFUCache(maxsize, window=0.2, lapse=True, **bounds(max_weight))
+
+
 def gdsf(maxsize: int, max_weight: int | None) -> Cache:
     """Make a GDSF cache in which costs differ."""
     return GDSFCache(maxsize, cost=lambda _key, value: value % 3 + 1, **bounds(max_weight))
@@ -365,6 +475,7 @@ MODELS: dict[str, tuple[Any, type[Model]]] = {
     "sieve": (lambda maxsize, max_weight: SieveCache(maxsize, **bounds(max_weight)), SieveModel),
     "s3fifo": (s3fifo, S3FIFOModel),
     "tinylfu": (tinylfu, TinyLFUModel),
+    "tinylfu, lapse": (lapsing_tinylfu, LapsingTinyLFUModel),
     "gdsf": (gdsf, GDSFModel),
 }
 
