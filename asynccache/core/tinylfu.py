@@ -36,9 +36,9 @@ class TinyLFUCache(BoundedCache[K, V]):
     Counted are: a key that is put, the same when it leaves the window, and each hit after that. Hits in the window are
     not: many uses in a row tell little about the time after.
 
-    The defaults are chosen for their hit ratio. To hit as often as the simulator libCacheSim (0.3.5) does, make `sample`
-    32, `lapse` True, and `sketch` a `CountingFilter` for as many keys as are not in the window, with the simulator's
-    hash function: `benchmarks/hit_ratios.py` does so.
+    The defaults are chosen for their hit ratio. To hit as often as the simulator libCacheSim (0.3.5) does, make
+    `sample` 32, `lapse` True, and `sketch` a `CountingFilter` for as many keys as are not in the window, with the
+    simulator's hash function: `benchmarks/hit_ratios.py` does so.
 
     Args:
         maxsize, max_weight, weigher: those of `BoundedCache`.
@@ -170,18 +170,17 @@ class TinyLFUCache(BoundedCache[K, V]):
     def _protect(self, entry: QueuedEntry[K, V]) -> None:
         self._probation.remove(entry)
         self._protected.add(entry)
-        if self._demote() and self._lapse and self._probation.weight > self._probation.limit:
+        self._demote()
+        if self._lapse and self._probation.weight > self._probation.limit:
             self._lapsed = True
 
-    def _demote(self) -> bool:
-        """Send what is too much in the protected segment to probation; tell whether there was any."""
+    def _demote(self) -> None:
+        """Send what is too much in the protected segment to probation."""
         protected = self._protected
-        before = len(protected.entries)
         while protected.weight > protected.limit and protected.entries:
             entry = protected.oldest()
             protected.remove(entry)
             self._probation.add(entry)
-        return len(protected.entries) < before
 
     def _link(self, entry: Entry[K, V]) -> None:
         queued: QueuedEntry[K, V] = entry  # type: ignore[assignment]  # as entry_type says

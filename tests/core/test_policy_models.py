@@ -360,7 +360,8 @@ class TinyLFUModel(Model):
         """Protect; where that leaves too much on probation, the oldest there goes next."""
         promoted = row.place == "probation"
         self.move(row, "protected")
-        if self.demote() and promoted and self.lapse and self.part_weight("probation") > self.probation_limit:
+        self.demote()
+        if promoted and self.lapse and self.part_weight("probation") > self.probation_limit:
             self.lapsed = True
         self.sketch.add(hash(row.key))
         self.hits_left -= 1
@@ -368,12 +369,10 @@ class TinyLFUModel(Model):
             self.sketch.halve()
             self.start_counting()
 
-    def demote(self) -> bool:
+    def demote(self) -> None:
         """Send what is too much in the protected segment back to probation."""
-        before = len(self.parts["protected"])
         while self.part_weight("protected") > self.protected_limit and self.parts["protected"]:
             self.move(self.parts["protected"][0], "probation")
-        return len(self.parts["protected"]) < before
 
     def victim(self) -> Row:
         """Give up the oldest while the cache fills, what has lapsed, or the loser of a comparison."""

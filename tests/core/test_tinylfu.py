@@ -78,6 +78,16 @@ def test_room_in_the_main_part_is_used_up() -> None:
     assert parts(cache) == ([15], [1, 11], [2, 3, 4, 5, 6, 7, 8, 13])
 
 
+def test_much_room_is_used_up_step_by_step() -> None:
+    """After many removals each put moves one entry on, so that none of them has all to move."""
+    cache = used()
+    for key in range(8):
+        del cache[key]
+    for key in range(20, 28):
+        cache[key] = key
+        assert len(parts(cache)[0]) <= 2
+
+
 def test_a_newcomer_must_be_wanted_more() -> None:
     """Of the window's oldest and the main part's oldest, the one asked for less goes; a tie keeps the old."""
     cache = used()
@@ -153,6 +163,7 @@ def test_what_lapsed_can_start_anew() -> None:
     assert parts(cache)[:2] == ([15, 0], [13, 2])
     cache[16] = 16
     assert parts(cache)[:2] == ([16], [2, 15, 0])
+    assert cache._sketch.estimate(hash(0)) == 4
 
 
 def test_what_lapsed_can_be_removed() -> None:
@@ -163,6 +174,15 @@ def test_what_lapsed_can_be_removed() -> None:
     cache[17] = 17
     assert 13 in cache
     assert len(cache) == 15
+
+
+def test_the_protected_segment_keeps_to_its_share_when_the_cache_is_full() -> None:
+    """The place left over by rounding goes to the newest protected entry only if that makes no other too much."""
+    cache: TinyLFUCache[str, int] = TinyLFUCache(None, max_weight=100, weigher=lambda key, value: value, lapse=True)
+    cache.update({"old": 10, "middle": 15, "heavy": 58, "newest": 1, "window": 10})
+    assert parts(cache) == (["window"], ["old", "middle"], ["heavy", "newest"])
+    cache["more"] = 10
+    assert parts(cache)[1:] == (["old", "newest", "middle"], ["heavy"])
 
 
 def test_nothing_lapses_where_the_segments_fill_the_main_part() -> None:
