@@ -119,7 +119,8 @@ def simulator_bits(key: int) -> int:
 def simulator_tinylfu(maxsize: int | None, window: float = 0.1, **weights: Any) -> BoundedCache[int, int]:
     """Make a W-TinyLFU cache that counts, fades and rounds as libCacheSim's does.
 
-    With weights its table of counters has one place for each byte; here it is one for each 10,000 of them.
+    By weight the two still differ: the simulator stores nothing that is heavier than the window or the probation
+    segment, where this cache stores what fits. Its table has a place for each byte, too; here it is one for 10,000.
     """
     size = weights["max_weight"] // 10_000 + 1 if maxsize is None else maxsize
     table = CountingFilter(max(size - max(1, int(size * window)), 1), 0.001, spread=simulator_bits)
