@@ -116,9 +116,8 @@ def async_cached(function: Any = MISSING, /, **options: Any) -> Any:
         raise TypeError(f"async_cached takes options by name: write @async_cached(maxsize={function})")
     for option in options.keys() - _OPTIONS:
         alike = difflib.get_close_matches(option, _OPTIONS, 1)
-        raise TypeError(
-            f"async_cached() has no option {option!r}" + "".join(f": did you mean {known!r}?" for known in alike)
-        )
+        hint = f"did you mean {alike[0]!r}?" if alike else f"it has {', '.join(_OPTIONS)}"
+        raise TypeError(f"async_cached() has no option {option!r}: {hint}")
     settings = _Settings(**options)
     return settings.decorate if function is MISSING else settings.decorate(function)
 
@@ -152,10 +151,12 @@ class _Settings:
             maxsize = DEFAULT_MAXSIZE if max_weight is None else None
         check_maxsize(maxsize)
         check_max_weight(max_weight, weigher)
-        read.read_key(key)
+        if key is not None and not callable(key):
+            raise TypeError(f"key must be callable with the call's arguments, not {key!r}")
+        read.refuse_coroutine_function("key", key)
         read.read_typed(typed)
         read.read_name(name)
-        read.refuse_coroutine_function("weigher", weigher)
+        read.read_weigher(weigher)
         self.expiry = Expiry.from_options(ttl, idle, jitter)
         self.vary = read.read_vary(vary)
         if key is not None and (typed or ignore or self.vary):
@@ -219,6 +220,8 @@ class _Settings:
         short_name = plain_name(function, "cached")
         parameters = Parameters(inspect.signature(function), receives=receives, avoid=short_name)
         ignore = read.read_ignore(self.ignore, parameters, own_name)
+        if self.key is not None:
+            read.read_key(self.key, parameters)
         key_options = KeyOptions(key=self.key, ignore=ignore, typed=self.typed, vary=len(self.vary))
         hit_options = HitOptions(
             stores=self.maxsize != 0 and self.max_weight != 0 and self.expiry.ttl != 0 and self.expiry.idle != 0,
@@ -288,6 +291,8 @@ def _checked(function: Any) -> Any:
     Raises:
         TypeError: with what to write instead.
     """
+    if isinstance(function, property | functools.cached_property):
+        raise TypeError("async_cached decorates coroutine functions: write @property above @async_cached")
     if not callable(function):
         raise TypeError(f"async_cached decorates coroutine functions, not {function!r}")
     origin = function
@@ -301,6 +306,11 @@ def _checked(function: Any) -> Any:
         raise TypeError(f"{name} is an async generator, which can be iterated only once: let it return a list")
     if inspect.isgeneratorfunction(call):
         raise TypeError(f"{name} is a generator: async_cached decorates `async def` functions that return a value")
+    if inspect.iscoroutinefunction(inspect.unwrap(origin)):
+        raise TypeError(
+            f"a decorator between async_cached and {name} makes a plain function of it: write @async_cached right "
+            "above `async def`"
+        )
     raise TypeError(
         f"{name} is not a coroutine function: write `async def`, or use functools.lru_cache if it need not wait"
     )

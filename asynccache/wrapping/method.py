@@ -259,9 +259,10 @@ def _forgetter(here: int, *tables: dict[int, Any]) -> Callable[[object], None]:
 
 def _needs_weak_reference(method: str, receiver: object) -> str:
     owner = type(receiver)
-    if not any("__slots__" in vars(base) for base in owner.__mro__):
-        return f"{method} belongs to instances, and {owner.__qualname__} has none of its own: give the instance first"
+    if not hasattr(owner, method.rpartition(".")[2]):
+        return f"{method} belongs to instances, and this is of type {owner.__qualname__}: give the instance first"
     return (
-        f"{method} keeps a cache for each instance that goes when the instance goes, but a {owner.__qualname__} cannot "
-        'be referred to weakly: add "__weakref__" to its __slots__, or let all share one cache by ignore=("self",)'
+        f"{method} keeps a cache for each instance that goes when the instance goes, but instances of "
+        f'{owner.__qualname__} cannot be referred to weakly: add "__weakref__" to its __slots__ (dataclass: '
+        'weakref_slot=True), or let all share one cache by ignore=("self",)'
     )

@@ -9,7 +9,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import Context, ContextVar
 from datetime import timedelta
-from typing import Any, Literal, NoReturn, TypeAlias
+from typing import Any, Literal, NoReturn, TypeAlias, cast
 
 from asynccache.core.expiry import seconds
 from asynccache.flights import OnAbandon
@@ -55,11 +55,18 @@ def read_copy(value: Copy | None) -> Callable[[Any], Any] | None:
     raise ValueError(f'copy must be "deep", "shallow", a function of the value, or None, not {value!r}')
 
 
-def read_key(value: object) -> None:
-    """Refuse a `key` that cannot be called."""
-    if value is not None and not callable(value):
-        raise TypeError(f"key must be callable with the call's arguments, not {value!r}")
-    refuse_coroutine_function("key", value)
+def read_key(function: Callable[..., Any], parameters: Parameters) -> None:
+    """Refuse a `key` that cannot be called as the function is."""
+    if not accepts(function, *_sample_call(parameters)):
+        first = ", the instance first" if parameters.receives else ""
+        raise TypeError(f"key is called with the call's arguments{first}: it must take as many as the function")
+
+
+def read_weigher(function: object) -> None:
+    """Refuse a `weigher` that does not take key and value."""
+    refuse_coroutine_function("weigher", function)
+    if callable(function) and not accepts(function, [None, None], {}):
+        raise TypeError("weigher is called with key and value: write a function of two arguments")
 
 
 def read_typed(value: object) -> None:
@@ -92,6 +99,8 @@ def read_clock(value: object) -> None:
     """Refuse a `clock` that cannot be asked."""
     if not callable(value):
         raise TypeError(f"clock must be a function that gives seconds, such as time.monotonic, not {value!r}")
+    if not accepts(value, [], {}):
+        raise TypeError("clock is called with no arguments: write a function that takes none and gives seconds")
 
 
 def read_ignore(value: Iterable[str], parameters: Parameters, name: str) -> frozenset[str]:
@@ -109,7 +118,7 @@ def read_ignore(value: Iterable[str], parameters: Parameters, name: str) -> froz
 
 def read_vary(value: Iterable[ContextVar[Any]]) -> tuple[ContextVar[Any], ...]:
     """Read `vary`: context variables."""
-    if not _is_iterable(value):
+    if isinstance(value, str) or not _is_iterable(value):
         raise TypeError(f"vary must be several context variables: write vary=(tenant,), not {value!r}")
     found = tuple(value)
     for variable in found:
@@ -139,6 +148,8 @@ def _check_listener(listener: object) -> None:
         raise TypeError(f"on_evict must be a function of key, value and cause, or several, not {listener!r}")
     if inspect.iscoroutinefunction(listener):
         raise TypeError("on_evict must be a plain function, as nobody awaits it: let it put the news on a queue")
+    if not accepts(listener, [None, None, None], {}):
+        raise TypeError("on_evict is called with key, value and cause: write a function of three arguments")
 
 
 def _is_iterable(value: object) -> bool:
@@ -161,26 +172,36 @@ def read_of_result(option: str, function: Callable[..., Any], parameters: Parame
     def of_result_alone(result: Any, /, *_args: Any, **_kwargs: Any) -> Any:
         return function(result)
 
-    try:
-        signature = inspect.signature(function)
-    except (TypeError, ValueError):  # a built-in that does not tell
-        return of_result_alone
-    kinds = inspect.Parameter
-    # `*args` and `**kwargs` of the call stand for at least one argument each, of whatever name.
-    args = [None for p in parameters.all if p.kind not in (kinds.KEYWORD_ONLY, kinds.VAR_KEYWORD)]
-    kwargs = {p.name: None for p in parameters.all if p.kind in (kinds.KEYWORD_ONLY, kinds.VAR_KEYWORD)}
-    if _accepts(signature, [None, *args], kwargs):
+    if accepts(function, [None, *_sample_call(parameters)[0]], _sample_call(parameters)[1], unknown=False):
         return function
-    if _accepts(signature, [None], {}):
+    if accepts(function, [None], {}):
         return of_result_alone
-    raise TypeError(f"{option} is called with the result and then the call's arguments, or with the result alone")
+    first = ", the instance first" if parameters.receives else ""
+    raise TypeError(
+        f"{option} is called with the result and then the call's arguments{first}, or with the result alone: "
+        "write a function that takes these"
+    )
 
 
-def _accepts(signature: inspect.Signature, args: list[None], kwargs: Mapping[str, None]) -> bool:
+def _sample_call(parameters: Parameters) -> tuple[list[None], dict[str, None]]:
+    """A call's arguments; its `*args` and `**kwargs` stand for at least one each, of whatever name."""
+    by_name = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD)
+    return (
+        [None for parameter in parameters.all if parameter.kind not in by_name],
+        {parameter.name: None for parameter in parameters.all if parameter.kind in by_name},
+    )
+
+
+def accepts(
+    function: Callable[..., Any], args: list[None], kwargs: Mapping[str, None], *, unknown: bool = True
+) -> bool:
+    """Tell whether a function can be called so; `unknown` is for built-ins that do not tell."""
     try:
-        signature.bind(*args, **kwargs)
+        inspect.signature(function).bind(*args, **kwargs)
     except TypeError:
         return False
+    except ValueError:
+        return unknown
     return True
 
 
@@ -196,12 +217,21 @@ def explain_unhashable(name: str, has_key_function: bool) -> Callable[[TypeError
         for argument, value in arguments.items():
             if not has_key_function and not _is_hashable(value):
                 raise TypeError(
-                    f"unhashable argument {argument!r} ({type(value).__name__}) of {name}: pass something that can be "
-                    "in a dict, such as a tuple, or tell what to tell calls apart by: key=lambda ...: ..."
+                    f"unhashable argument {argument!r} ({_what_has_no_hash(value)}) of {name}: pass something that can "
+                    "be in a dict, such as a tuple, or tell what to tell calls apart by: key=lambda ...: ..."
                 ) from None
         raise error
 
     return explain
+
+
+def _what_has_no_hash(value: object) -> str:
+    """Name the type of what has no hash, be it deep inside a tuple."""
+    if isinstance(value, tuple):
+        for item in cast("tuple[object, ...]", value):
+            if not _is_hashable(item):
+                return f"{_what_has_no_hash(item)} in a tuple"
+    return type(value).__name__
 
 
 def _is_hashable(value: object) -> bool:

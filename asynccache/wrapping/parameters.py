@@ -46,7 +46,7 @@ class Parameters:
 
     def __init__(self, signature: inspect.Signature, *, receives: bool = False, avoid: str = "") -> None:
         self.all: Sequence[Parameter] = list(signature.parameters.values())
-        self._receives = receives
+        self.receives = receives
         self.prefix = "_"
         while any(name.startswith(self.prefix) for name in [avoid, *signature.parameters]):
             self.prefix += "_"
@@ -108,7 +108,7 @@ class Parameters:
 
     def counting(self, ignore: frozenset[str]) -> list[Parameter]:
         """The parameters that count in the key."""
-        first = 1 if self._receives and self.all[0].kind is not Parameter.VAR_POSITIONAL else 0
+        first = 1 if self.receives and self.all[0].kind is not Parameter.VAR_POSITIONAL else 0
         return [parameter for parameter in self.all[first:] if parameter.name not in ignore]
 
     def by_name(self, ignore: frozenset[str]) -> str:
@@ -139,7 +139,7 @@ class Parameters:
     def _plain_piece(self, parameter: Parameter) -> str:
         if parameter.kind is Parameter.VAR_KEYWORD:
             return f"{self.prefix}tuple({self.prefix}sorted({parameter.name}.items()))"
-        if self._receives and parameter is self.all[0]:  # `*args`, with the instance among them
+        if self.receives and parameter is self.all[0]:  # `*args`, with the instance among them
             return f"{parameter.name}[1:]"
         return parameter.name
 

@@ -299,7 +299,7 @@ def test_bare_and_called_are_the_same() -> None:
         (staticmethod(sync), r"sync is not a coroutine function"),
         (classmethod(sync), r"sync is not a coroutine function"),  # type: ignore[arg-type]
         (functools.partialmethod(sync, 1), r"sync is not a coroutine function"),
-        (property(sync), r"decorates coroutine functions, not <property"),
+        (property(sync), r"write @property above @async_cached"),
         (128, r"options by name: write @async_cached\(maxsize=128\)"),
         (0, r"write @async_cached\(maxsize=0\)"),
         ("load", r"decorates coroutine functions, not 'load'"),
