@@ -9,7 +9,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import Context, ContextVar
 from datetime import timedelta
-from typing import Any, Literal, NoReturn, TypeAlias, cast
+from typing import Any, Literal, NoReturn, TypeAlias
 
 from asynccache.core.expiry import seconds
 from asynccache.flights import OnAbandon
@@ -118,7 +118,7 @@ def read_ignore(value: Iterable[str], parameters: Parameters, name: str) -> froz
 
 def read_vary(value: Iterable[ContextVar[Any]]) -> tuple[ContextVar[Any], ...]:
     """Read `vary`: context variables."""
-    if isinstance(value, str) or not _is_iterable(value):
+    if not _is_iterable(value) or _is_text(value):
         raise TypeError(f"vary must be several context variables: write vary=(tenant,), not {value!r}")
     found = tuple(value)
     for variable in found:
@@ -154,6 +154,10 @@ def _check_listener(listener: object) -> None:
 
 def _is_iterable(value: object) -> bool:
     return isinstance(value, Iterable)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
 
 
 def read_of_result(option: str, function: Callable[..., Any], parameters: Parameters) -> Callable[..., Any]:
@@ -227,11 +231,10 @@ def explain_unhashable(name: str, has_key_function: bool) -> Callable[[TypeError
 
 def _what_has_no_hash(value: object) -> str:
     """Name the type of what has no hash, be it deep inside a tuple."""
-    if isinstance(value, tuple):
-        for item in cast("tuple[object, ...]", value):
-            if not _is_hashable(item):
-                return f"{_what_has_no_hash(item)} in a tuple"
-    return type(value).__name__
+    name = type(value).__name__
+    items: tuple[object, ...] = value if isinstance(value, tuple) else ()  # pyright: ignore[reportUnknownVariableType]
+    inner = [_what_has_no_hash(item) for item in items if not _is_hashable(item)]
+    return f"{inner[0]} in a tuple" if inner else name
 
 
 def _is_hashable(value: object) -> bool:

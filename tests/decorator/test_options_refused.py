@@ -148,3 +148,30 @@ async def test_accepted(options: dict[str, Any]) -> None:
     """What makes sense is taken, and the function works."""
     function = async_cached(**options)(load)
     assert await function(1) == await function(1, y=0) == (1 if options != {"copy": str} else "1")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"key": lambda: 1}, "key is called with the call's arguments"),
+        ({"ttl": lambda: 1}, "ttl is called with the result"),
+        ({"store_if": lambda: 1}, "store_if is called with the result"),
+        ({"max_weight": 10, "weigher": len}, "weigher is called with key and value"),
+        ({"on_evict": lambda key: None}, "on_evict is called with key, value and cause"),
+        ({"clock": lambda start: 0.0}, "clock is called with no arguments"),
+    ],
+)
+def test_functions_that_take_too_little_or_too_much_are_refused(options: dict[str, Any], words: str) -> None:
+    """A function that could never be called as it will be is refused where it is written, not at the first call."""
+    with pytest.raises(TypeError, match=words):
+        async_cached(**options)(load)
+
+
+def test_a_key_of_a_method_is_told_of_the_instance() -> None:
+    """Whoever forgets that a method's `key` gets the instance too reads it in the message."""
+    with pytest.raises(TypeError, match="the instance first"):
+
+        class Service:
+            @async_cached(key=lambda path: path)
+            async def load(self, path: str) -> str:
+                return path
