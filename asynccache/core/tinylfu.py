@@ -45,7 +45,7 @@ class TinyLFUCache(BoundedCache[K, V]):
         window: the share of the cache for newcomers, from 0 to 1; at least one entry. The paper's 1% suits searches and
             databases, 10% does better over a mix of traces.
         protected: the share of the rest for entries used again since they left the window, from 0 to 1.
-        sample: counts are halved after so many hits outside of the window for each entry there. With 3, what is popular
+        sample: counts are halved after so many hits outside of the window for each place there. With 3, what is popular
             may change; where it never does, 10 and more hit a little more often.
         lapse: whether a hit on probation makes the oldest there go next without comparison, unless it is asked for
             before: then it starts anew. Only where the two segments, rounded down, leave a place over: as in
@@ -158,7 +158,8 @@ class TinyLFUCache(BoundedCache[K, V]):
             self._demote()
 
     def _set_period(self) -> None:
-        self._left = self._sample * max(len(self._probation.entries) + len(self._protected.entries), 1)
+        there = len(self._probation.entries) + len(self._protected.entries)
+        self._left = self._sample * max(self._main_limit if self._max_weight is None else there, 1)
 
     def _count_hit(self, entry: QueuedEntry[K, V]) -> None:
         self._sketch.add(hash(entry.key))

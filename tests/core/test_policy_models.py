@@ -295,8 +295,9 @@ class TinyLFUModel(Model):
             self.demote()
 
     def start_counting(self) -> None:
-        """Let counts be halved after three hits for each row outside of the window."""
-        self.hits_left = 3 * max(len(self.parts["probation"]) + len(self.parts["protected"]), 1)
+        """Let counts be halved after three hits for each place outside of the window, or each row where they weigh."""
+        rows = len(self.parts["probation"]) + len(self.parts["protected"])
+        self.hits_left = 3 * max(self.main_limit if self.max_weight is None else rows, 1)
 
     def arrive(self, row: Row) -> None:
         """Join the window."""
