@@ -9,19 +9,27 @@ from asynccache.flight import Flight, current, leads_to
 from asynccache.flights import Flights
 
 
-async def drain(flights: Flights[Any, Any], *, cancel: bool) -> None:
-    """Wait until all loads of this loop have ended; with `cancel`, end them, and those of other loops, first.
+async def drain(flights: Flights[Any, Any], *, cancel: bool, everywhere: bool) -> None:
+    """Wait until all loads of this loop have ended; with `cancel`, end them first.
 
     Callers of a cancelled load get `LoadCancelled`. Left out is the load that calls this, and those that wait for it.
+
+    Args:
+        flights: whose loads.
+        cancel: end them; else let them finish.
+        everywhere: end those of other loops too. They are not waited for.
     """
     here = get_running_loop()
     flights.finishing = not cancel
-    while found := _to_be_drained(flights):  # a load that is let finish may start others
-        if cancel:
-            for flight in found:
-                _end(flights, flight, here)
-        if not await _wait_for(flights, [flight for flight in found if _is_on(flight, here)], here):
-            return
+    try:
+        while found := _to_be_drained(flights):  # a load that is let finish may start others
+            if cancel:
+                for flight in found:
+                    _end(flights, flight, here, everywhere)
+            if not await _wait_for(flights, [flight for flight in found if _loop_of(flight) is here], here):
+                return
+    finally:
+        flights.finishing = False
 
 
 def _to_be_drained(flights: Flights[Any, Any]) -> list[Flight[Any]]:
@@ -29,16 +37,19 @@ def _to_be_drained(flights: Flights[Any, Any]) -> list[Flight[Any]]:
     return [flight for flight in flights.airborne() if myself is None or not leads_to(flight, myself)]
 
 
-def _end(flights: Flights[Any, Any], flight: Flight[Any], here: asyncio.AbstractEventLoop) -> None:
-    flights.detach(flight.key)
-    if flight.is_abandoned or flight.task is None:  # it is cleaning up already: a second time would disturb that
+def _end(flights: Flights[Any, Any], flight: Flight[Any], here: asyncio.AbstractEventLoop, everywhere: bool) -> None:
+    task = flight.task
+    loop = _loop_of(flight)
+    if task is None or loop is None or (loop is not here and not everywhere):
+        return
+    flights.detach_flight(loop, flight)
+    if flight.is_abandoned:  # it is cleaning up already: a second time would disturb that
         return
     flight.is_abandoned = True
-    loop = flight.task.get_loop()
     if loop is here:
-        flight.task.cancel()
+        task.cancel()
     elif not loop.is_closed():
-        loop.call_soon_threadsafe(flight.task.cancel, context=contextvars.Context())
+        loop.call_soon_threadsafe(task.cancel, context=contextvars.Context())
 
 
 async def _wait_for(flights: Flights[Any, Any], found: list[Flight[Any]], here: asyncio.AbstractEventLoop) -> bool:
@@ -55,5 +66,6 @@ async def _wait_for(flights: Flights[Any, Any], found: list[Flight[Any]], here: 
     return bool(waits)
 
 
-def _is_on(flight: Flight[Any], loop: asyncio.AbstractEventLoop) -> bool:
-    return flight.task is not None and flight.task.get_loop() is loop
+def _loop_of(flight: Flight[Any]) -> asyncio.AbstractEventLoop | None:
+    task = flight.task  # once: on another thread's loop it may land at any moment
+    return None if task is None else task.get_loop()

@@ -167,8 +167,7 @@ class Flights(Generic[K, V]):
     def _abandon(self, loop: asyncio.AbstractEventLoop, flight: Flight[K]) -> None:
         if flight.landed or flight.waiters or flight.task is None or flight.is_abandoned:
             return
-        self._unlink(self._tables.enter(loop), flight)
-        self._let_go(flight)
+        self.detach_flight(loop, flight)
         flight.is_abandoned = True
         self.abandoned += 1
         flight.task.cancel()
@@ -201,7 +200,14 @@ class Flights(Generic[K, V]):
         coroutine = self._fly(loop, table, flight, args, kwargs)
         # Eager steps nest, each in its caller's stack: a load that is still in its own eager step starts no other so.
         may_be_eager = parent is None or not parent.boarding
-        task = self._start(loop, flight, coroutine, may_be_eager)
+        try:
+            task = self._start(loop, flight, coroutine, may_be_eager)
+        except BaseException:  # the task could not even be made
+            self._unlink(table, flight)
+            raise
+        if task.done() and not flight.landed:  # the stack was too deep for its last step, or its first
+            self._fail(loop, flight, task.exception() or asyncio.CancelledError())
+            self._land(table, flight)
         if flight.landed:
             self._share_for_this_turn(loop, table, flight)
         else:
@@ -244,8 +250,9 @@ class Flights(Generic[K, V]):
         To them it was under way when they asked, as it is where loads are not started eagerly. If its value is stored
         they find that anyway. The caller's own task is not among them: if it asks again, it means a new load.
         """
-        if not flight.is_stored and not flight.is_detached:
-            flight.caller = asyncio.current_task(loop)
+        caller = asyncio.current_task(loop)
+        if caller is not None and not flight.is_stored and not flight.is_detached:
+            flight.caller = caller
             table[flight.key] = flight
             loop.call_soon(self._end_of_turn, table, flight, context=contextvars.Context())
 
@@ -285,8 +292,7 @@ class Flights(Generic[K, V]):
 
     def _land(self, table: dict[K, Flight[K]], flight: Flight[K]) -> None:
         flight.landed = True
-        if table.get(flight.key) is flight:
-            del table[flight.key]
+        self._unlink(table, flight)
         if flight.is_detached:
             self._unlinked.discard(flight)
         if flight.grace is not None:
@@ -303,7 +309,7 @@ class Flights(Generic[K, V]):
 
     def _unlink(self, table: dict[K, Flight[K]], flight: Flight[K]) -> None:
         if table.get(flight.key) is flight:
-            del table[flight.key]
+            table.pop(flight.key, None)  # another thread, or a signal handler, may have detached it just now
 
     # --- the owner --------------------------------------------------------------------------------------------------
 
@@ -316,6 +322,11 @@ class Flights(Generic[K, V]):
                 found |= not flight.landed
                 self._let_go(flight)
         return found
+
+    def detach_flight(self, loop: asyncio.AbstractEventLoop, flight: Flight[K]) -> None:
+        """Do as `detach` does, for one flight of one loop."""
+        self._unlink(self._tables.enter(loop), flight)
+        self._let_go(flight)
 
     def detach_all(self) -> None:
         """Do as `detach` does, for all keys."""
@@ -356,4 +367,8 @@ _all: "weakref.WeakSet[Flights[Any, Any]]" = weakref.WeakSet()
 
 def flights_in_the_air() -> list[Flight[Any]]:
     """All loads that are in the air in this process, for tests that must leave none behind."""
-    return [flight for flights in list(_all) for flight in flights.airborne()]
+    while True:
+        try:
+            return [flight for flights in list(_all) for flight in flights.airborne()]
+        except RuntimeError:  # another thread has just made a cache
+            continue

@@ -6,6 +6,7 @@ know no values; here they meet, under one lock. No code of the user's runs under
 """
 
 import asyncio
+import itertools
 import logging
 import math
 import os
@@ -33,6 +34,9 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 _log: Final = logging.getLogger("asynccache")
+
+_SWEPT_A_PUT: Final = 4
+"""Steps of the sweep that a put makes itself where no loop runs: more than it adds."""
 
 _TIDY_FROM: Final = 64
 """Rubbish in the wheel is not worth a look below this number of keys."""
@@ -106,7 +110,11 @@ class MemoryTier(Generic[K, V]):
         with self._lock:
             if flight.is_detached:
                 return False
-            self._enter(flight.key, value, terms, gone)
+            try:
+                self._enter(flight.key, value, terms, gone)
+            except Exception as error:  # a policy of the user's own: its mistake costs the entry, not the value
+                self._report("the policy", error)
+                return False
         if gone:
             self._tell(gone)
         return terms is not _NOT_STORED
@@ -124,6 +132,9 @@ class MemoryTier(Generic[K, V]):
             self.flights.detach(key)
             self._enter(key, value, terms, gone)
         self._tell(gone)
+        if not _is_in_loop():  # where nobody sweeps: whoever puts clears away a little
+            for _ in itertools.islice(self.sweep(), _SWEPT_A_PUT):
+                pass
 
     def _appraise(self, key: K, value: V, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> _Terms:
         """Tell a value's weight and time to live. The user's own functions run here."""
@@ -168,9 +179,10 @@ class MemoryTier(Generic[K, V]):
         limit = expiry.limit(ttl, now, random.random)
         # The value is there already: a reader in another thread that comes between the two takes the new value for an
         # old one, which costs a load; the other way round it would be served an old one.
-        entry.deadline = deadline = expiry.deadline(limit, now)
+        deadline = expiry.deadline(limit, now)
         if expiry.idle is not None:
             cast("SlidingEntry[K, V]", entry).limit = limit
+        entry.deadline = deadline
         if deadline < known_until:
             self._wheel.add(entry.key, deadline, now)
         if deadline < NEVER:
@@ -182,6 +194,12 @@ class MemoryTier(Generic[K, V]):
         except RuntimeError:  # stored from outside of a loop: the next load wakes it
             return
         self._sweeper.arm(loop, self.next_sweep())
+
+    def touch(self, entry: Entry[K, V]) -> None:
+        """Note a hit for a policy that does more than set a number, and is thread-safe only under the lock."""
+        with self._lock:
+            if self.entries.get(entry.key) is entry:
+                self._cache.touch(entry)
 
     # --- reading and removing ---------------------------------------------------------------------------------------
 
@@ -217,7 +235,10 @@ class MemoryTier(Generic[K, V]):
         with self._lock:
             self.flights.detach_all()
             self._wheel.clear()
-            gone = [(key, value, RemovalCause.EXPLICIT) for key, value in self._cache.items()]
+            self._tidy_above = _TIDY_FROM
+            # By way of `dict`: a hit in another thread may just be moving a key of an `OrderedDict`.
+            entries: list[Entry[K, V]] = list(dict.values(self.entries))
+            gone: list[_Removed] = [(entry.key, entry.value, RemovalCause.EXPLICIT) for entry in entries]
             self._cache.clear()
         self._tell(gone)
 
@@ -290,12 +311,13 @@ class MemoryTier(Generic[K, V]):
             wait: let loads end by themselves; else they are cancelled.
         """
         self.flights.closed = True
-        await self.settle(wait=wait)
+        await drain(self.flights, cancel=not wait, everywhere=True)
+        self._sweeper.stop(asyncio.get_running_loop())
         self._forget_all()
 
     async def settle(self, *, wait: bool) -> None:
         """End this loop's loads in the air, or wait for them, and its sweeper. Calls that come later begin anew."""
-        await drain(self.flights, cancel=not wait)
+        await drain(self.flights, cancel=not wait, everywhere=False)
         self._sweeper.stop(asyncio.get_running_loop())
 
     def restart_after_fork(self) -> None:
@@ -307,6 +329,7 @@ class MemoryTier(Generic[K, V]):
         # One of them was in the midst of a change: what it left half-done is not to be trusted.
         self._lock = threading.RLock()
         self._wheel.clear()
+        self._tidy_above = _TIDY_FROM
         self._cache.clear()
 
     def stats(self, hits: int) -> CacheStats:
@@ -331,9 +354,19 @@ class MemoryTier(Generic[K, V]):
 def _fixed_terms(cache: BoundedCache[Any, Any], rules: Rules) -> _Terms | None:
     """The terms that hold for every value, where none of the user's functions decides them."""
     expiry = rules.expiry
+    if cache.max_weight == 0:
+        return _NOT_STORED
     if rules.store_if is not None or callable(expiry.ttl) or cache.max_weight is not None:
         return None
     return _NOT_STORED if expiry.ttl == 0 or expiry.idle == 0 or not cache.fits(1) else (1, expiry.ttl)
+
+
+def _is_in_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 _all: "weakref.WeakSet[MemoryTier[Any, Any]]" = weakref.WeakSet()

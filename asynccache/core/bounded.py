@@ -158,9 +158,9 @@ class BoundedCache(MutableMapping[K, V], Generic[K, V]):
         evicted: Sequence[Entry[K, V]] = ()
         if len(self.entries) >= self._size_limit or self._weight + entry.weight > self._weight_limit:
             evicted = self._make_room(entry.weight)
+        self._link(entry)  # first: if a policy's own function fails in there, nothing has come in
         self.entries[entry.key] = entry
         self._weight += entry.weight
-        self._link(entry)
         return evicted
 
     def remove(self, entry: Entry[K, V]) -> V:

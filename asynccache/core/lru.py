@@ -38,7 +38,11 @@ class LRUCache(BoundedCache[K, V]):
         """Do nothing: leaving the table is enough."""
 
     def _victim(self) -> Entry[K, V]:
-        return next(iter(self.entries.values()))
+        while True:
+            try:
+                return next(iter(self.entries.values()))
+            except RuntimeError:  # a hit in another thread has just moved a key
+                continue
 
     def _unlink_all(self) -> None:
         """Do nothing: leaving the table is enough."""

@@ -96,15 +96,18 @@ class CompiledFunction:
         self.split: Callable[..., tuple[tuple[Any, ...], dict[str, Any]]] = namespace[f"{self._prefix}split"]
         self._make: Callable[..., tuple[Function, Tally]] = namespace[f"{self._prefix}make"]
 
-    def make(self, cache: BoundedCache[Any, Any], fetch: Function) -> tuple[Function, Tally]:
+    def make(
+        self, cache: BoundedCache[Any, Any], fetch: Function, touch: Callable[[Any], None]
+    ) -> tuple[Function, Tally]:
         """Make the wrapper for one store.
 
         Args:
             cache: where hits are found.
             fetch: called with key, positional and keyword arguments at a miss.
+            touch: called with the entry at a hit, by policies that ask for it.
         """
         names = {self._prefix + name: value for name, value in cache.hit_names().items()}
-        return self._make(cache.entries, fetch, cache.touch, **names)
+        return self._make(cache.entries, fetch, touch, **names)
 
 
 @dataclass(frozen=True, slots=True)

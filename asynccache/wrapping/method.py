@@ -12,7 +12,6 @@ import asyncio.coroutines
 import functools
 import inspect
 import sys
-import threading
 import weakref
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -42,8 +41,7 @@ class CachedMethod:
         self._recipe = recipe
         self._takes_class = takes_class
         self._targets: dict[int, Function] = {}
-        self._receivers: dict[int, tuple[weakref.ref[Any], Controls]] = {}
-        self._lock = threading.RLock()
+        self._receivers: dict[int, tuple[weakref.ref[Any], Function, Controls]] = {}
         self._closed = False
 
     def __get__(self, instance: Any, owner: type[Any] | None = None) -> Any:
@@ -66,22 +64,22 @@ class CachedMethod:
 
     def _target_of(self, receiver: Any) -> Function:
         here = id(receiver)
-        with self._lock:
-            if here not in self._targets:
-                try:
-                    ref = weakref.ref(receiver, _forgetter(here, self._targets, self._receivers))
-                except TypeError:
-                    raise TypeError(_needs_weak_reference(self.__qualname__, receiver)) from None
-                target, controls = self._recipe.make(ref)
-                controls.set_closed(self._closed)
-                self._receivers[here] = ref, controls
-                self._targets[here] = target
-            return self._targets[here]
+        if here not in self._receivers:
+            try:
+                ref = weakref.ref(receiver, _forgetter(here, self._targets, self._receivers))
+            except TypeError:
+                raise TypeError(_needs_weak_reference(self.__qualname__, receiver)) from None
+            target, controls = self._recipe.make(ref)
+            controls.set_closed(self._closed)
+            # Without a lock: of two threads that come at once, one has made its store in vain.
+            self._receivers.setdefault(here, (ref, target, controls))
+        target = self._targets[here] = self._receivers[here][1]
+        return target
 
     # --- controls, asked of the class: about one call they take the instance first, else they are about all -----------
 
     def _all(self) -> list[Controls]:
-        return [controls for _, controls in list(self._receivers.values())]
+        return [controls for _, _, controls in list(self._receivers.values())]
 
     def _addressed(self, args: tuple[Any, ...]) -> tuple[list[Controls], tuple[Any, ...]]:
         """Find out whose controls are meant, and with which arguments."""
@@ -91,7 +89,7 @@ class CachedMethod:
         if not args:
             raise TypeError(f"{self.__qualname__} belongs to instances: give the instance first, or ask the instance")
         self._target_of(args[0])
-        return [self._receivers[id(args[0])][1]], args[1:]
+        return [self._receivers[id(args[0])][2]], args[1:]
 
     def _names_class(self, args: tuple[Any, ...]) -> bool:
         """Tell whether the first argument is a class that this method belongs to, rather than the call's."""

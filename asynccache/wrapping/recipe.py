@@ -43,7 +43,7 @@ class Recipe:
         """
         cache = self.new_cache()
         tier = MemoryTier(cache, self.rules, self.function)
-        wrapper, tally = self.compiled.make(cache, tier.flights.fetch)
+        wrapper, tally = self.compiled.make(cache, tier.flights.fetch, tier.touch)
         controls = Controls(
             tier,
             self.compiled,
