@@ -202,12 +202,13 @@ class Flights(Generic[K, V]):
         may_be_eager = parent is None or not parent.boarding
         try:
             task = self._start(loop, flight, coroutine, may_be_eager)
-        except BaseException:  # the task could not even be made
-            self._unlink(table, flight)
+            if task.done() and not flight.landed:  # the stack was too deep for its last step, or its first
+                self._fail(loop, flight, task.exception() or asyncio.CancelledError())
+                self._land(table, flight)
+        except BaseException:  # there was no task to be made, or no room on the stack for any of this
+            table.pop(key, None)
+            coroutine.close()
             raise
-        if task.done() and not flight.landed:  # the stack was too deep for its last step, or its first
-            self._fail(loop, flight, task.exception() or asyncio.CancelledError())
-            self._land(table, flight)
         if flight.landed:
             self._share_for_this_turn(loop, table, flight)
         else:

@@ -237,7 +237,7 @@ class MemoryTier(Generic[K, V]):
             self._wheel.clear()
             self._tidy_above = _TIDY_FROM
             # By way of `dict`: a hit in another thread may just be moving a key of an `OrderedDict`.
-            entries: list[Entry[K, V]] = list(dict.values(self.entries))
+            entries: list[Entry[K, V]] = list(dict.values(self.entries))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
             gone: list[_Removed] = [(entry.key, entry.value, RemovalCause.EXPLICIT) for entry in entries]
             self._cache.clear()
         self._tell(gone)
@@ -274,7 +274,11 @@ class MemoryTier(Generic[K, V]):
 
     def next_sweep(self) -> float:
         """Tell when there will be something to sweep, in seconds on the clock; infinity if never."""
-        return -math.inf if self._wheel.size > self._tidy_above else self._wheel.next_due()
+        return -math.inf if self._needs_tidying() else self._wheel.next_due()
+
+    def _needs_tidying(self) -> bool:
+        # What was begun is done to its end, though there is less rubbish with every step.
+        return self._wheel.is_tidying or self._wheel.size > self._tidy_above
 
     def sweep(self) -> Iterator[None]:
         """Remove what has expired, one entry at each turn; where one stopped half-way, the next goes on."""
@@ -297,7 +301,7 @@ class MemoryTier(Generic[K, V]):
             elif entry is not None and entry.deadline < NEVER:  # it was moved since it was put here
                 self._wheel.add(key, entry.deadline, now)
             yield gone
-        if self._wheel.size > self._tidy_above:
+        if self._needs_tidying():
             for _ in self._wheel.tidy(self.entries.__contains__):
                 yield ()
             self._tidy_above = max(_TIDY_FROM, 2 * self._wheel.size)

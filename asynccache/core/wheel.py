@@ -126,6 +126,11 @@ class ExpiryWheel(Generic[K]):
             else:
                 self._untidy.pop()
 
+    @property
+    def is_tidying(self) -> bool:
+        """Whether a `tidy` was left half-way."""
+        return bool(self._untidy)
+
     def clear(self) -> None:
         """Forget all keys."""
         self._buckets.clear()

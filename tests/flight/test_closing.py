@@ -1,6 +1,7 @@
 """Closing: afterwards nothing runs any more, and nobody who waited was left waiting."""
 
 import asyncio
+import threading
 
 import pytest
 
@@ -211,3 +212,41 @@ async def test_a_load_that_is_let_finish_may_need_others() -> None:
     await together(closing)
     assert await caller == "1 after 0"
     assert live_flights() == []
+
+
+@pytest.mark.one_loop
+async def test_closed_is_closed_to_other_functions_loads_too() -> None:
+    """What a close with `wait` lets loads in the air do is not allowed to any load ever after."""
+
+    @async_cached
+    async def inner() -> int:
+        return 1
+
+    @async_cached
+    async def outer() -> int:
+        return await inner()
+
+    await inner.cache_close(wait=True)
+    with pytest.raises(CacheClosed):
+        await outer()
+    assert inner.cache_info() == (0, 0, 1024, 0)
+
+
+@pytest.mark.one_loop
+async def test_a_lifespan_ends_with_its_own_loop_only() -> None:
+    """The loads of a loop in another thread are none of its business."""
+    begun, goes_on = threading.Event(), threading.Event()
+
+    @async_cached
+    async def load(key: int) -> str:
+        begun.set()
+        await asyncio.to_thread(goes_on.wait)
+        return "value"
+
+    async with asyncio.TaskGroup() as group:
+        elsewhere = group.create_task(asyncio.to_thread(asyncio.run, load(1)))
+        await asyncio.to_thread(begun.wait)
+        async with load.cache_lifespan():
+            pass
+        goes_on.set()
+    assert elsewhere.result() == "value"

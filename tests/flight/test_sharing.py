@@ -179,3 +179,26 @@ async def test_who_asks_again_after_a_failure_gets_a_new_load() -> None:
         with pytest.raises(LookupError):
             await load(1)
         assert calls == expected
+
+
+@pytest.mark.one_loop
+async def test_a_call_that_no_task_makes_shares_nothing_by_half() -> None:
+    """A coroutine that is driven by hand, in a callback, spoils nothing for the tasks of the same turn."""
+
+    @async_cached(maxsize=0)
+    async def load(key: int) -> str:
+        return "value"
+
+    found: list[object] = []
+
+    def by_hand() -> None:
+        coroutine = load(1)
+        try:
+            coroutine.send(None)
+            coroutine.close()  # where loads are not started eagerly, it waits now
+        except StopIteration as end:
+            found.append(end.value)
+
+    asyncio.get_running_loop().call_soon(by_hand)
+    assert list(await asyncio.gather(load(1), load(1))) == ["value", "value"]
+    assert set(found) <= {"value"}

@@ -1,6 +1,7 @@
 """Several threads, each with an event loop, and processes that fork: one cache, and right values for all."""
 
 import asyncio
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -293,3 +294,33 @@ def test_a_fork_while_another_thread_is_in_the_midst_of_a_change() -> None:
 """
     )
     assert output_of(script) == "[50] True\nstored\n"
+
+
+@pytest.mark.parametrize("policy", ["lru", "lfu", "gdsf", "tinylfu", "s3fifo", "sieve"])
+def test_hits_beside_evictions_in_another_thread(policy: str) -> None:
+    """Whatever a policy does at a hit, hits in one thread and evictions in another do not harm each other."""
+
+    @async_cached(maxsize=20, policy=policy)
+    async def load(key: int) -> int:
+        return key
+
+    async def hits() -> None:
+        for _ in range(300):
+            for key in range(20):
+                assert await load(key) == key
+
+    async def misses() -> None:
+        for key in range(3_000):
+            assert await load(key) == key
+            if key % 1_000 == 0:
+                load.cache_clear()
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            for done in [pool.submit(asyncio.run, hits()), pool.submit(asyncio.run, misses())]:
+                done.result()
+    finally:
+        sys.setswitchinterval(interval)
+    assert load.cache_info().currsize == len(load.cache_stats.__self__._tier.entries) <= 20  # type: ignore[attr-defined]
