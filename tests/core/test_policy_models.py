@@ -264,7 +264,7 @@ class TinyLFUModel(Model):
         self.arriving = 1
         self.filling = True
         self.lapsed = False
-        self.hits_left = 0
+        self.hits_left: float = 0
 
     def part_weight(self, part: str) -> int:
         """What a part weighs."""
@@ -297,7 +297,7 @@ class TinyLFUModel(Model):
     def start_counting(self) -> None:
         """Let counts be halved after three hits for each place outside of the window, or each row where they weigh."""
         rows = len(self.parts["probation"]) + len(self.parts["protected"])
-        self.hits_left: float = 3 * max(self.main_limit if self.max_weight is None else rows, 1)
+        self.hits_left = 3 * max(self.main_limit if self.max_weight is None else rows, 1)
 
     def arrive(self, row: Row) -> None:
         """Join the window."""
