@@ -293,7 +293,8 @@ class Flights(Generic[K, V]):
 
     def _land(self, table: dict[K, Flight[K]], flight: Flight[K]) -> None:
         flight.landed = True
-        self._unlink(table, flight)
+        if table.get(flight.key) is flight:
+            table.pop(flight.key, None)  # as in `_unlink`
         if flight.is_detached:
             self._unlinked.discard(flight)
         if flight.grace is not None:

@@ -111,10 +111,12 @@ class MemoryTier(Generic[K, V]):
             if flight.is_detached:
                 return False
             try:
-                self._enter(flight.key, value, terms, gone)
+                evicted = self._enter(flight.key, value, terms, gone)
             except Exception as error:  # a policy of the user's own: its mistake costs the entry, not the value
                 self._report("the policy", error)
                 return False
+        if evicted:
+            self._tell_evicted(evicted)
         if gone:
             self._tell(gone)
         return terms is not _NOT_STORED
@@ -130,7 +132,8 @@ class MemoryTier(Generic[K, V]):
         gone: list[_Removed] = []
         with self._lock:
             self.flights.detach(key)
-            self._enter(key, value, terms, gone)
+            evicted = self._enter(key, value, terms, gone)
+        self._tell_evicted(evicted)
         self._tell(gone)
         if not _is_in_loop():  # where nobody sweeps: whoever puts clears away a little
             for _ in itertools.islice(self.sweep(), _SWEPT_A_PUT):
@@ -151,11 +154,14 @@ class MemoryTier(Generic[K, V]):
             return _NOT_STORED
         return weight, ttl
 
-    def _enter(self, key: K, value: V, terms: _Terms, gone: list[_Removed]) -> None:
-        """Put a value in the place of `key`. An expiring cache dates it, and sees to it that it is swept."""
+    def _enter(self, key: K, value: V, terms: _Terms, gone: list[_Removed]) -> Sequence[Entry[K, V]]:
+        """Put a value in the place of `key`, and return what had to go for it.
+
+        An expiring cache dates it, and sees to it that it is swept.
+        """
         if terms is _NOT_STORED:  # nor is what it would have replaced kept: that is out of date
             self._remove(key, RemovalCause.REPLACED, gone)
-            return
+            return ()
         weight, ttl = terms
         now = self._rules.clock() if self._can_expire else 0.0
         entry = self.entries.get(key)
@@ -169,10 +175,9 @@ class MemoryTier(Generic[K, V]):
             gone.append((key, entry.value, cause))
             evicted = self._cache.replace(entry, value, weight)
             entry = self.entries[key]
-        if evicted:
-            gone += [(victim.key, victim.value, RemovalCause.SIZE) for victim in evicted]
         if self._can_expire:
             self._date(entry, ttl, now, known_until)
+        return evicted
 
     def _date(self, entry: Entry[K, V], ttl: float | None, now: float, known_until: float) -> None:
         expiry = self._rules.expiry
@@ -248,6 +253,13 @@ class MemoryTier(Generic[K, V]):
             if cause is not RemovalCause.SIZE and not self._rules.clock() < entry.deadline:
                 cause = RemovalCause.EXPIRED
             gone.append((key, self._cache.remove(entry), cause))
+
+    def _tell_evicted(self, evicted: Sequence[Entry[K, V]]) -> None:
+        """Do as `_tell` does, for what every miss in a full cache brings about."""
+        if self._rules.listeners:
+            self._tell([(entry.key, entry.value, RemovalCause.SIZE) for entry in evicted])
+        else:
+            self._removals[RemovalCause.SIZE] += len(evicted)
 
     def _tell(self, gone: Sequence[_Removed]) -> None:
         """Count what has left, and tell the listeners. Not under the lock: they may do as they please."""
