@@ -80,7 +80,7 @@ class CachedFunction(Protocol[P, R]):
         ...
 
     def cache_contains(self, *args: P.args, **kwargs: P.kwargs) -> bool:
-        """Tell whether this call would start no load. Counts as nothing."""
+        """Tell whether this call's value is stored, or a load of it is under way on any loop. Counts as nothing."""
         ...
 
     def cache_peek(self, *args: P.args, **kwargs: P.kwargs) -> R | Missing:
