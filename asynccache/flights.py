@@ -207,6 +207,8 @@ class Flights(Generic[K, V]):
                 self._land(table, flight)
         except BaseException:  # there was no task to be made, or no room on the stack for any of this
             table.pop(key, None)
+            if parent is not None:
+                parent.end_to_wait(flight)
             coroutine.close()
             raise
         if flight.landed:

@@ -107,14 +107,14 @@ class MemoryTier(Generic[K, V]):
         refuse_single_use(value, self._rules.name)
         terms = self._terms or self._appraise(flight.key, value, args, kwargs)
         gone: list[_Removed] = []
-        with self._lock:
-            if flight.is_detached:
-                return False
-            try:
+        try:
+            with self._lock:
+                if flight.is_detached:
+                    return False
                 evicted = self._enter(flight.key, value, terms, gone)
-            except Exception as error:  # a policy of the user's own: its mistake costs the entry, not the value
-                self._report("the policy", error)
-                return False
+        except Exception as error:  # a policy of the user's own: its mistake costs the entry, not the value
+            self._report("the policy", error)
+            return False
         if evicted:
             self._tell_evicted(evicted)
         if gone:

@@ -235,11 +235,15 @@ def test_a_fork_in_the_midst_of_loads() -> None:
         print(live_flights(), slow.cache_info().currsize, slow.cache_contains(1))
         print(asyncio.run(ask_slow(1, 2, 7)), calls)
 
+    async def some_turns():
+        for _ in range(5):
+            await asyncio.sleep(0)
+
     async def main():
         task, leaver = asyncio.create_task(slow(1)), asyncio.create_task(slow(2))
-        await asyncio.sleep(0.001)
+        await some_turns()
         leaver.cancel()
-        await asyncio.sleep(0.001)
+        await some_turns()
         thread = threading.Thread(target=in_child, args=(child,))
         thread.start()
         await asyncio.to_thread(thread.join)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from asynccache import MISSING, async_cached
+from asynccache import MISSING, GDSFCache, async_cached
 
 
 async def numbers() -> AsyncIterator[int]:
@@ -182,3 +182,21 @@ async def test_error_in_a_copy_is_not_taken_for_a_miss(error: type[Exception]) -
         with pytest.raises(error, match="in copy"):
             await load()
     assert loads == 1
+
+
+@pytest.mark.one_loop
+async def test_a_policy_that_fails_costs_the_entry_only(loop_errors: list[Any]) -> None:
+    """A policy of one's own that raises is reported and counted, and nothing half-stored is left; the value arrives."""
+
+    class Costly(GDSFCache[int, int]):
+        def __init__(self, maxsize: int | None, **options: Any) -> None:
+            super().__init__(maxsize, cost=lambda key, value: 1 / value, **options)
+
+    @async_cached(policy=Costly)
+    async def load(key: int) -> int:
+        return key
+
+    assert [await load(0), await load(0), await load(4), await load(4)] == [0, 0, 4, 4]
+    stats = load.cache_stats()
+    assert (stats.hits, stats.misses, stats.size, stats.callback_errors) == (1, 3, 1, 2)
+    assert len(loop_errors) == 2
