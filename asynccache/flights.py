@@ -123,7 +123,7 @@ class Flights(Generic[K, V]):
                 future = loop.create_future()
                 flight.waiters[future] = None
                 outcome = await future
-        except BaseException:
+        except BaseException:  # cancelled, or thrown away with its loop: however a caller goes, it is counted out
             if future is not None:
                 self.leave(loop, flight, future)
             raise
@@ -280,7 +280,7 @@ class Flights(Generic[K, V]):
             if owner is not None:
                 flight.is_stored = owner.take_in(flight, value, args, kwargs)
             self.loads += 1
-        except BaseException as error:
+        except BaseException as error:  # whatever ends a load, those who wait for it have to be told
             self._fail(loop, flight, error)
         self._land(table, flight)
 
