@@ -16,7 +16,7 @@ from asynccache.core import (
 )
 from asynccache.decorator import async_cached
 from asynccache.errors import CacheClosed, CacheError, LoadCancelled, RecursiveLoad
-from asynccache.protocols import MISSING, RemovalCause
+from asynccache.protocols import MISSING, EvictionCause
 from asynccache.stats import CacheStats
 from asynccache.wrapping.typed import CachedFunction, CacheInfo
 
@@ -26,6 +26,7 @@ __all__ = [
     "CacheInfo",
     "CacheStats",
     "CachedFunction",
+    "EvictionCause",
     "FIFOCache",
     "GDSFCache",
     "LFUCache",
@@ -34,7 +35,6 @@ __all__ = [
     "MISSING",
     "RandomCache",
     "RecursiveLoad",
-    "RemovalCause",
     "S3FIFOCache",
     "SieveCache",
     "TinyLFUCache",

@@ -15,13 +15,13 @@ from asynccache.core.bounded import BoundedCache, check_max_weight, check_maxsiz
 from asynccache.core.expiry import Expiry, Seconds, Ttl
 from asynccache.core.policies import choose_policy
 from asynccache.flights import OnAbandon
+from asynccache.hitpath.compiled import CompiledFunction, HitOptions
+from asynccache.hitpath.parameters import KeyOptions, Parameters, plain_name
 from asynccache.memory import Rules
-from asynccache.protocols import MISSING, Clock, Missing, RemovalListener, SupportsTimers
+from asynccache.protocols import MISSING, Clock, EvictionListener, Missing, SupportsTimers
 from asynccache.wrapping import options as read
-from asynccache.wrapping.compiled import CompiledFunction, HitOptions
 from asynccache.wrapping.controls import Controls
 from asynccache.wrapping.method import CachedClassMethod, CachedMethod, NamelessReceiver, SharedMethod
-from asynccache.wrapping.parameters import KeyOptions, Parameters, plain_name
 from asynccache.wrapping.recipe import Recipe
 from asynccache.wrapping.typed import CachedClassFunction, CachedFunction
 
@@ -66,7 +66,7 @@ def async_cached(
     store_if: Callable[..., object] | None = ...,
     copy: Literal["deep", "shallow"] | Callable[[Any], Any] | None = ...,
     on_abandon: OnAbandon | Seconds = ...,
-    on_evict: RemovalListener[Any, Any] | Iterable[RemovalListener[Any, Any]] | None = ...,
+    on_evict: EvictionListener[Any, Any] | Iterable[EvictionListener[Any, Any]] | None = ...,
     name: str | None = ...,
     clock: Clock | SupportsTimers = ...,
     context: Literal["caller", "empty"] = ...,
@@ -97,7 +97,7 @@ def async_cached(function: Any = MISSING, /, **options: Any) -> Any:
             to store it. Whoever waits gets it anyway.
         copy: give each caller a copy: "deep", "shallow", or a function of the value. By default all get one object.
         on_abandon: what becomes of a load that nobody waits for any more: "cancel", "finish", or seconds of grace.
-        on_evict: a function of key, value and `RemovalCause`, or several, told of each entry that has left.
+        on_evict: a function of key, value and `EvictionCause`, or several, told of each entry that has left.
         name: what the cache is called in errors; the function's own name by default.
         clock: tells the time in seconds; must never go back. `time.monotonic` by default.
         context: what context variables a load sees: "caller", a copy of its first caller's, or "empty".
@@ -142,7 +142,7 @@ class _Settings:
         store_if: Callable[..., object] | None = None,
         copy: Literal["deep", "shallow"] | Callable[[Any], Any] | None = None,
         on_abandon: OnAbandon | Seconds = "cancel",
-        on_evict: RemovalListener[Any, Any] | Iterable[RemovalListener[Any, Any]] | None = None,
+        on_evict: EvictionListener[Any, Any] | Iterable[EvictionListener[Any, Any]] | None = None,
         name: str | None = None,
         clock: Clock | SupportsTimers = time.monotonic,
         context: Literal["caller", "empty"] = "caller",

@@ -26,7 +26,7 @@ from asynccache.core.wheel import ExpiryWheel
 from asynccache.drain import drain
 from asynccache.flight import Flight
 from asynccache.flights import Flights, OnAbandon
-from asynccache.protocols import MISSING, Clock, Missing, RemovalCause, RemovalListener, SupportsTimers
+from asynccache.protocols import MISSING, Clock, EvictionCause, EvictionListener, Missing, SupportsTimers
 from asynccache.stats import CacheStats
 from asynccache.sweeper import Sweeper, start_timer
 
@@ -50,12 +50,12 @@ class Rules:
     clock: Clock | SupportsTimers
     expiry: Expiry
     store_if: Callable[..., object] | None
-    listeners: tuple[RemovalListener[Any, Any], ...]
+    listeners: tuple[EvictionListener[Any, Any], ...]
     on_abandon: OnAbandon
     inherit_context: bool
 
 
-_Removed: TypeAlias = tuple[Any, Any, RemovalCause]
+_Removed: TypeAlias = tuple[Any, Any, EvictionCause]
 _Terms: TypeAlias = tuple[float, float | None]
 """What a value weighs, and how many seconds it lives (None for ever)."""
 
@@ -80,7 +80,7 @@ class MemoryTier(Generic[K, V]):
         self._wheel: ExpiryWheel[K] = ExpiryWheel()
         self._tidy_above = _TIDY_FROM
         self._sweeper = Sweeper(self, rules.clock)
-        self._removals: Counter[RemovalCause] = Counter()
+        self._evictions: Counter[EvictionCause] = Counter()
         self._callback_errors = 0
         self._can_expire = rules.expiry.can_expire
         self._terms = _fixed_terms(cache, rules)
@@ -160,7 +160,7 @@ class MemoryTier(Generic[K, V]):
         An expiring cache dates it, and sees to it that it is swept.
         """
         if terms is _NOT_STORED:  # nor is what it would have replaced kept: that is out of date
-            self._remove(key, RemovalCause.REPLACED, gone)
+            self._remove(key, EvictionCause.REPLACED, gone)
             return ()
         weight, ttl = terms
         now = self._rules.clock() if self._can_expire else 0.0
@@ -171,7 +171,7 @@ class MemoryTier(Generic[K, V]):
             evicted = self._cache.admit(entry)
         else:
             known_until = entry.deadline
-            cause = RemovalCause.EXPIRED if known_until <= now else RemovalCause.REPLACED
+            cause = EvictionCause.EXPIRED if known_until <= now else EvictionCause.REPLACED
             gone.append((key, entry.value, cause))
             evicted = self._cache.replace(entry, value, weight)
             entry = self.entries[key]
@@ -225,14 +225,14 @@ class MemoryTier(Generic[K, V]):
         with self._lock:
             found = self.flights.detach(key)
             found |= self.peek(key) is not MISSING
-            self._remove(key, RemovalCause.EXPLICIT, gone)
+            self._remove(key, EvictionCause.EXPLICIT, gone)
         self._tell(gone)
         return found
 
     def clear(self) -> None:
         """Forget everything, counters included, and what loads in the air will bring."""
         self._forget_all()
-        self._removals.clear()
+        self._evictions.clear()
         self._callback_errors = 0
         self.flights.reset_counters()
 
@@ -243,28 +243,28 @@ class MemoryTier(Generic[K, V]):
             self._tidy_above = _TIDY_FROM
             # By way of `dict`: a hit in another thread may just be moving a key of an `OrderedDict`.
             entries: list[Entry[K, V]] = list(dict.values(self.entries))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
-            gone: list[_Removed] = [(entry.key, entry.value, RemovalCause.EXPLICIT) for entry in entries]
+            gone: list[_Removed] = [(entry.key, entry.value, EvictionCause.CLEARED) for entry in entries]
             self._cache.clear()
         self._tell(gone)
 
-    def _remove(self, key: K, cause: RemovalCause, gone: list[_Removed]) -> None:
+    def _remove(self, key: K, cause: EvictionCause, gone: list[_Removed]) -> None:
         entry = self.entries.get(key)
         if entry is not None:
-            if cause is not RemovalCause.SIZE and not self._rules.clock() < entry.deadline:
-                cause = RemovalCause.EXPIRED
+            if cause is not EvictionCause.CAPACITY and not self._rules.clock() < entry.deadline:
+                cause = EvictionCause.EXPIRED
             gone.append((key, self._cache.remove(entry), cause))
 
     def _tell_evicted(self, evicted: Sequence[Entry[K, V]]) -> None:
         """Do as `_tell` does, for what every miss in a full cache brings about."""
         if self._rules.listeners:
-            self._tell([(entry.key, entry.value, RemovalCause.SIZE) for entry in evicted])
+            self._tell([(entry.key, entry.value, EvictionCause.CAPACITY) for entry in evicted])
         else:
-            self._removals[RemovalCause.SIZE] += len(evicted)
+            self._evictions[EvictionCause.CAPACITY] += len(evicted)
 
     def _tell(self, gone: Sequence[_Removed]) -> None:
         """Count what has left, and tell the listeners. Not under the lock: they may do as they please."""
         for key, value, cause in gone:
-            self._removals[cause] += 1
+            self._evictions[cause] += 1
             for listener in self._rules.listeners:
                 try:
                     listener(key, value, cause)
@@ -309,7 +309,7 @@ class MemoryTier(Generic[K, V]):
             gone: list[_Removed] = []
             entry = self.entries.get(key)
             if entry is not None and entry.deadline <= now:
-                self._remove(key, RemovalCause.EXPIRED, gone)
+                self._remove(key, EvictionCause.EXPIRED, gone)
             elif entry is not None and entry.deadline < NEVER:  # it was moved since it was put here
                 self._wheel.add(key, entry.deadline, now)
             yield gone
@@ -358,7 +358,7 @@ class MemoryTier(Generic[K, V]):
             loads=flights.loads,
             failures=flights.failures,
             abandoned=flights.abandoned,
-            removals=dict(self._removals),
+            evictions=dict(self._evictions),
             callback_errors=self._callback_errors,
             in_flight=flights.in_flight(),
             size=len(self.entries),

@@ -48,17 +48,19 @@ class SupportsTimers(Protocol):
         ...
 
 
-class RemovalCause(enum.Enum):
-    """Why an entry left the cache. The terms are Caffeine's."""
+class EvictionCause(enum.Enum):
+    """Why an entry left the cache."""
 
-    SIZE = "size"
-    """Evicted: the cache was full."""
+    CAPACITY = "capacity"
+    """The cache was full, and the policy gave it up."""
     EXPIRED = "expired"
     """Its `ttl` or `idle` time was over."""
     REPLACED = "replaced"
     """A newer value took its place."""
     EXPLICIT = "explicit"
-    """It was invalidated, or the cache was cleared."""
+    """It was invalidated, deleted, or one of its tags was."""
+    CLEARED = "cleared"
+    """The whole cache, or its namespace, was cleared."""
 
     __hash__ = object.__hash__  # counted at every eviction; the one of Enum is written in Python
 
@@ -67,9 +69,9 @@ _K_contra = TypeVar("_K_contra", contravariant=True)
 _V_contra = TypeVar("_V_contra", contravariant=True)
 
 
-class RemovalListener(Protocol[_K_contra, _V_contra]):
+class EvictionListener(Protocol[_K_contra, _V_contra]):
     """Called with each entry that has left a cache, after it has left."""
 
-    def __call__(self, key: _K_contra, value: _V_contra, cause: RemovalCause, /) -> object:
+    def __call__(self, key: _K_contra, value: _V_contra, cause: EvictionCause, /) -> object:
         """Take note. What it returns is ignored; what it raises is reported and counted, and stops nothing."""
         ...

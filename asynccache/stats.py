@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from asynccache.protocols import RemovalCause
+from asynccache.protocols import EvictionCause
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,8 +23,8 @@ class CacheStats:
     """Loads that did not, cancelled ones included."""
     abandoned: int
     """Loads that were cancelled because nobody waited any more."""
-    removals: Mapping[RemovalCause, int]
-    """Entries that have left, by cause; `RemovalCause.SIZE` are the evictions."""
+    evictions: Mapping[EvictionCause, int]
+    """Entries that have left, by cause; `EvictionCause.CAPACITY` are the evictions."""
     callback_errors: int
     """Exceptions that listeners, weighers and functions given as options raised."""
     in_flight: int
@@ -39,9 +39,9 @@ class CacheStats:
 
 def total(parts: Sequence[CacheStats]) -> CacheStats:
     """Add up the counters of several stores."""
-    removals: Counter[RemovalCause] = Counter()
+    evictions: Counter[EvictionCause] = Counter()
     for part in parts:
-        removals.update(part.removals)
+        evictions.update(part.evictions)
     return CacheStats(
         hits=sum(part.hits for part in parts),
         misses=sum(part.misses for part in parts),
@@ -49,7 +49,7 @@ def total(parts: Sequence[CacheStats]) -> CacheStats:
         loads=sum(part.loads for part in parts),
         failures=sum(part.failures for part in parts),
         abandoned=sum(part.abandoned for part in parts),
-        removals=dict(removals),
+        evictions=dict(evictions),
         callback_errors=sum(part.callback_errors for part in parts),
         in_flight=sum(part.in_flight for part in parts),
         size=sum(part.size for part in parts),

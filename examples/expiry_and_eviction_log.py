@@ -7,13 +7,13 @@ Run it with `python -m examples.expiry_and_eviction_log`.
 
 import asyncio
 
-from asynccache import RemovalCause, async_cached
+from asynccache import EvictionCause, async_cached
 from asynccache.testing import ManualClock
 
 clock = ManualClock()
 
 
-def log(_key: object, value: str, cause: RemovalCause) -> None:
+def log(_key: object, value: str, cause: EvictionCause) -> None:
     """Be told of each entry that has left."""
     print(f"  {clock():2.0f} s: {value} left, cause: {cause.value}")
 

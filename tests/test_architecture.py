@@ -24,20 +24,28 @@ FLOORS: Final = {
     "http": 5,
     "wrapping": 5,
     # 4: tiers, freshness and flights joined
+    "read_through": 4,
     "cache": 4,
     "locks": 4,
     "tags": 4,
     # 3: where entries are kept
+    "appraisal": 3,
     "memory": 3,
     "stores": 3,
     # 2: one concern a file
+    "batches": 2,
     "drain": 2,
     "flight": 2,
     "flights": 2,
+    "hitpath": 2,
+    "listeners": 2,
+    "loading": 2,
     "metrics": 2,
+    "plan": 2,
     "serializers": 2,
     "sweeper": 2,
     # 1: what the floors above rest on; core is pure, the others need not be, and none knows another
+    "bypass": 1,
     "core": 1,
     "loops": 1,
     "stats": 1,

@@ -10,10 +10,10 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Final
 
 from asynccache.errors import CacheClosed
+from asynccache.hitpath.compiled import CompiledFunction, Tally
 from asynccache.memory import MemoryTier
 from asynccache.protocols import Missing
 from asynccache.stats import CacheStats
-from asynccache.wrapping.compiled import CompiledFunction, Tally
 from asynccache.wrapping.typed import CachedFunction, CacheInfo, CacheParameters
 
 CONTROLS: Final = (

@@ -18,9 +18,9 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from types import MethodType
 from typing import Any
 
+from asynccache.hitpath.compiled import Function
 from asynccache.protocols import MISSING, Missing
 from asynccache.stats import CacheStats, total
-from asynccache.wrapping.compiled import Function
 from asynccache.wrapping.controls import Controls
 from asynccache.wrapping.recipe import Recipe
 from asynccache.wrapping.typed import CacheInfo, CacheParameters

@@ -13,13 +13,13 @@ from typing import Any, Literal, NoReturn, TypeAlias
 
 from asynccache.core.expiry import seconds
 from asynccache.flights import OnAbandon
-from asynccache.protocols import MISSING, RemovalListener
-from asynccache.wrapping.parameters import Parameters
+from asynccache.hitpath.parameters import Parameters
+from asynccache.protocols import MISSING, EvictionListener
 
 Copy: TypeAlias = Literal["deep", "shallow"] | Callable[[Any], Any]
 """How each caller gets a copy: `copy.deepcopy`, `copy.copy`, or a function of the value."""
 
-AnyListener: TypeAlias = RemovalListener[Any, Any]
+AnyListener: TypeAlias = EvictionListener[Any, Any]
 
 
 def read_on_abandon(value: object) -> OnAbandon:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from asynccache.core.bounded import BoundedCache
+from asynccache.hitpath.compiled import CompiledFunction, Function
 from asynccache.memory import MemoryTier, Rules
-from asynccache.wrapping.compiled import CompiledFunction, Function
 from asynccache.wrapping.controls import Controls
 
 

@@ -30,7 +30,7 @@ def test_a_deadline_outlives_a_new_value() -> None:
     assert cache.entries[1].deadline == 5.0
 
 
-def test_order_after_removals_from_the_middle() -> None:
+def test_order_after_evictions_from_the_middle() -> None:
     """Entries go in the order of their arrival, also among many that were taken out."""
     cache: FIFOCache[int, int] = FIFOCache(100)
     cache.update((key, key) for key in range(100))

@@ -79,7 +79,7 @@ def test_room_in_the_main_part_is_used_up() -> None:
 
 
 def test_much_room_is_used_up_step_by_step() -> None:
-    """After many removals each put moves one entry on, so that none of them has all to move."""
+    """After many evictions each put moves one entry on, so that none of them has all to move."""
     cache = used()
     for key in range(8):
         del cache[key]

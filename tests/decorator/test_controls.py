@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from asynccache import MISSING, RemovalCause, async_cached
+from asynccache import MISSING, EvictionCause, async_cached
 from asynccache.testing import ManualClock
 
 
@@ -139,7 +139,7 @@ async def test_put_is_as_if_the_call_had_been_made() -> None:
     assert await load(1) == load.cache_peek(1, 0) == 6
     load.cache_put(7, 2)
     load.cache_put(8, 3)
-    assert gone == [((1, 0), 5, RemovalCause.REPLACED), ((1, 0), 6, RemovalCause.SIZE)]
+    assert gone == [((1, 0), 5, EvictionCause.REPLACED), ((1, 0), 6, EvictionCause.CAPACITY)]
     assert load.cache_info() == (1, 0, 2, 2)
 
 

@@ -44,7 +44,7 @@ PROMISES = {
     ],
     "expiry_and_eviction_log": [
         "three pages, room for two:",
-        "   2 s: page a left, cause: size",
+        "   2 s: page a left, cause: capacity",
         "page c is invalidated:",
         "   3 s: page c left, cause: explicit",
         "page b is asked for again, after its 10 seconds:",

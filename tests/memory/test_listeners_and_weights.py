@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asynccache import RemovalCause, async_cached
+from asynccache import EvictionCause, async_cached
 from asynccache.testing import ManualClock
 
-Heard = list[tuple[object, object, RemovalCause]]
+Heard = list[tuple[object, object, EvictionCause]]
 POLICIES = ["lru", "lfu", "fifo", "random", "sieve", "s3fifo", "tinylfu", "gdsf"]
 
 
-def hear(heard: Heard) -> Callable[[object, object, RemovalCause], None]:
+def hear(heard: Heard) -> Callable[[object, object, EvictionCause], None]:
     """A listener that writes down what it hears."""
     return lambda key, value, cause: heard.append((key, value, cause))
 
@@ -32,24 +32,24 @@ async def test_every_cause_is_told() -> None:
 
     for x in (1, 2, 3):
         await load(x)
-    assert heard == [(1, -1, RemovalCause.SIZE)]
+    assert heard == [(1, -1, EvictionCause.CAPACITY)]
     await load.cache_refresh(3)
-    assert heard[1:] == [(3, -3, RemovalCause.REPLACED)]
+    assert heard[1:] == [(3, -3, EvictionCause.REPLACED)]
     load.cache_put(7, 3)
-    assert heard[2:] == [(3, -3, RemovalCause.REPLACED)]
+    assert heard[2:] == [(3, -3, EvictionCause.REPLACED)]
     load.cache_invalidate(3)
-    assert heard[3:] == [(3, 7, RemovalCause.EXPLICIT)]
+    assert heard[3:] == [(3, 7, EvictionCause.EXPLICIT)]
     await load(3)
     load.cache_clear()
-    assert heard[4:] == [(2, -2, RemovalCause.EXPLICIT), (3, -3, RemovalCause.EXPLICIT)]
+    assert heard[4:] == [(2, -2, EvictionCause.CLEARED), (3, -3, EvictionCause.CLEARED)]
     del heard[:]
     await load(1)
     clock.advance(10)
     await load(1)
-    assert heard == [(1, -1, RemovalCause.EXPIRED)]
+    assert heard == [(1, -1, EvictionCause.EXPIRED)]
     clock.advance(10)
     assert load.cache_invalidate(1) is False
-    assert heard[1:] == [(1, -1, RemovalCause.EXPIRED)]
+    assert heard[1:] == [(1, -1, EvictionCause.EXPIRED)]
 
 
 @pytest.mark.one_loop
@@ -98,13 +98,13 @@ async def test_a_listener_may_use_the_cache() -> None:
     """A listener can invalidate, put, look and clear: the cache is whole when it is told."""
     heard: Heard = []
 
-    def listener(key: int, value: int, cause: RemovalCause) -> None:
+    def listener(key: int, value: int, cause: EvictionCause) -> None:
         heard.append((key, value, cause))
-        assert not load.cache_contains(key) or cause is RemovalCause.REPLACED
+        assert not load.cache_contains(key) or cause is EvictionCause.REPLACED
         assert load.cache_stats().size == load.cache_info().currsize
-        if cause is RemovalCause.SIZE:
+        if cause is EvictionCause.CAPACITY:
             load.cache_put(value, key + 100)
-        if cause is RemovalCause.EXPLICIT and key < 100:
+        if cause is EvictionCause.EXPLICIT and key < 100:
             load.cache_invalidate(key + 1)
 
     @async_cached(maxsize=3, on_evict=listener)
@@ -119,7 +119,7 @@ async def test_a_listener_may_use_the_cache() -> None:
     load.cache_clear()
     for x in (0, 100, 200, 300):
         load.cache_put(x, x)
-    assert [(key, cause) for key, _, cause in heard][:1] == [(0, RemovalCause.SIZE)]
+    assert [(key, cause) for key, _, cause in heard][:1] == [(0, EvictionCause.CAPACITY)]
     assert load.cache_info().currsize == 3
 
 
@@ -222,7 +222,7 @@ async def test_too_heavy_is_not_stored_and_drops_the_old() -> None:
     texts[1] = "z" * 11
     assert await load.cache_refresh(1) == texts[1]
     assert not load.cache_contains(1)
-    assert heard == [(1, "short", RemovalCause.REPLACED)]
+    assert heard == [(1, "short", EvictionCause.REPLACED)]
     assert await load(3) == texts[3]
     assert (load.cache_stats().size, load.cache_stats().weight) == (1, 10)
 
@@ -285,4 +285,4 @@ def check_books(load: Any, stored: list[Any], heard: Heard) -> None:
     assert {id(value) for value in [*told, *there]} == {id(value) for value in stored}
     stats = load.cache_stats()
     assert stats.weight == sum(value[1] for value in there) <= 12
-    assert sum(stats.removals.values()) == len(told)
+    assert sum(stats.evictions.values()) == len(told)

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import pytest
 
-from asynccache import RemovalCause, async_cached, sweeper
+from asynccache import EvictionCause, async_cached, sweeper
 from asynccache.testing import ManualClock
 
 TURNS: Final = 50
@@ -64,7 +64,7 @@ async def test_removes_what_nobody_reads_and_ends() -> None:
     clock.advance(3)
     await turns_until_idle(load)
     assert load.cache_info().currsize == 0
-    assert load.cache_stats().removals == {RemovalCause.EXPIRED: 100}
+    assert load.cache_stats().evictions == {EvictionCause.EXPIRED: 100}
     await load(1)
     assert load.cache_stats().sweeper_alive
 
@@ -157,7 +157,7 @@ async def test_survives_listeners_that_raise(loop_errors: list[Any]) -> None:
     clock = ManualClock()
     heard: list[int] = []
 
-    def listener(key: int, value: object, cause: RemovalCause) -> None:
+    def listener(key: int, value: object, cause: EvictionCause) -> None:
         heard.append(key)
         if key % 3 == 0:
             raise LookupError(key)

@@ -18,6 +18,7 @@ from asynccache import (
     CacheError,
     CacheInfo,
     CacheStats,
+    EvictionCause,
     FIFOCache,
     GDSFCache,
     LFUCache,
@@ -25,7 +26,6 @@ from asynccache import (
     LRUCache,
     RandomCache,
     RecursiveLoad,
-    RemovalCause,
     S3FIFOCache,
     SieveCache,
     TinyLFUCache,
@@ -175,7 +175,7 @@ async def methods(service: Service) -> None:
 # --- options ------------------------------------------------------------------------------------------------------
 
 
-def listener(key: object, value: object, cause: RemovalCause) -> None: ...
+def listener(key: object, value: object, cause: EvictionCause) -> None: ...
 
 
 def ttl_of_result(result: str) -> float:

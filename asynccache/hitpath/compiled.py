@@ -15,8 +15,8 @@ from types import CodeType
 from typing import Any, Final, Protocol, TypeAlias
 
 from asynccache.core.bounded import BoundedCache
+from asynccache.hitpath.parameters import KeyOptions, Parameters
 from asynccache.protocols import MISSING
-from asynccache.wrapping.parameters import KeyOptions, Parameters
 
 Function: TypeAlias = Callable[..., Coroutine[Any, Any, Any]]
 
