@@ -50,7 +50,7 @@ PROMISES = {
         "page b is asked for again, after its 10 seconds:",
         "  12 s: page b left, cause: expired",
         "the cache is cleared:",
-        "  12 s: page b left, cause: explicit",
+        "  12 s: page b left, cause: cleared",
     ],
 }
 
