@@ -11,12 +11,14 @@ from collections.abc import Callable, Coroutine, Iterable
 from contextvars import ContextVar
 from typing import Any, Literal, ParamSpec, Protocol, TypeVar, cast, overload
 
+from asynccache.callables import refuse_coroutine_function
 from asynccache.core.bounded import BoundedCache, check_max_weight, check_maxsize
 from asynccache.core.expiry import Expiry, Seconds, Ttl
 from asynccache.core.policies import choose_policy
 from asynccache.flights import OnAbandon
 from asynccache.hitpath.compiled import CompiledFunction, HitOptions
 from asynccache.hitpath.parameters import KeyOptions, Parameters, plain_name
+from asynccache.listeners import read_listeners
 from asynccache.memory import Rules
 from asynccache.protocols import MISSING, Clock, EvictionListener, Missing, SupportsTimers
 from asynccache.wrapping import options as read
@@ -153,7 +155,7 @@ class _Settings:
         check_max_weight(max_weight, weigher)
         if key is not None and not callable(key):
             raise TypeError(f"key must be callable with the call's arguments, not {key!r}")
-        read.refuse_coroutine_function("key", key)
+        refuse_coroutine_function("key", key)
         read.read_typed(typed)
         read.read_name(name)
         read.read_weigher(weigher)
@@ -168,7 +170,7 @@ class _Settings:
         self.store_if = store_if
         self.copier = read.read_copy(copy)
         self.on_abandon: OnAbandon = read.read_on_abandon(on_abandon)
-        self.listeners = read.read_listeners(on_evict)
+        self.listeners = read_listeners(on_evict)
         self.name = name
         self.clock = clock
         self.inherit_context = read.read_context(context)

@@ -4,7 +4,7 @@ Nothing here does anything. What a name means is decided here, so that no two fl
 """
 
 import enum
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final, Literal, Protocol, TypeAlias, TypeVar
 
 
@@ -74,4 +74,12 @@ class EvictionListener(Protocol[_K_contra, _V_contra]):
 
     def __call__(self, key: _K_contra, value: _V_contra, cause: EvictionCause, /) -> object:
         """Take note. What it returns is ignored; what it raises is reported and counted, and stops nothing."""
+        ...
+
+
+class AsyncEvictionListener(Protocol[_K_contra, _V_contra]):
+    """Awaited with each entry that has left a cache: in a task behind, one after the other."""
+
+    def __call__(self, key: _K_contra, value: _V_contra, cause: EvictionCause, /) -> Awaitable[object]:
+        """Take note. What it comes to is ignored; what it raises is reported and counted, and stops nothing."""
         ...

@@ -46,6 +46,7 @@ FLOORS: Final = {
     "sweeper": 2,
     # 1: what the floors above rest on; core is pure, the others need not be, and none knows another
     "bypass": 1,
+    "callables": 1,
     "core": 1,
     "loops": 1,
     "stats": 1,

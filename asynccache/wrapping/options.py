@@ -6,20 +6,19 @@ then on, and no other file looks at it again.
 
 import copy as copying
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextvars import Context, ContextVar
 from datetime import timedelta
 from typing import Any, Literal, NoReturn, TypeAlias
 
+from asynccache.callables import accepts, refuse_coroutine_function
 from asynccache.core.expiry import seconds
 from asynccache.flights import OnAbandon
 from asynccache.hitpath.parameters import Parameters
-from asynccache.protocols import MISSING, EvictionListener
+from asynccache.protocols import MISSING
 
 Copy: TypeAlias = Literal["deep", "shallow"] | Callable[[Any], Any]
 """How each caller gets a copy: `copy.deepcopy`, `copy.copy`, or a function of the value."""
-
-AnyListener: TypeAlias = EvictionListener[Any, Any]
 
 
 def read_on_abandon(value: object) -> OnAbandon:
@@ -81,12 +80,6 @@ def read_name(value: object) -> None:
         raise TypeError(f"name must be a string, not {value!r}")
 
 
-def refuse_coroutine_function(option: str, function: object) -> None:
-    """Refuse a coroutine function where the cache calls, and does not await."""
-    if inspect.iscoroutinefunction(function):
-        raise TypeError(f"{option} must be a plain function, not a coroutine function: nobody awaits it")
-
-
 def unset(variable: ContextVar[Any]) -> object:
     """Tell what a context variable gives where it is not set: its default, or `MISSING`."""
     try:
@@ -131,27 +124,6 @@ def _check_context_variable(variable: object) -> None:
         raise TypeError(f"vary must be contextvars.ContextVar objects, not {variable!r}")
 
 
-def read_listeners(value: AnyListener | Iterable[AnyListener] | None) -> tuple[AnyListener, ...]:
-    """Read `on_evict`: a function of key, value and cause, or several."""
-    if value is None:
-        return ()
-    if not callable(value) and not _is_iterable(value):
-        raise TypeError(f"on_evict must be a function of key, value and cause, or several, not {value!r}")
-    found = (value,) if callable(value) else tuple(value)
-    for listener in found:
-        _check_listener(listener)
-    return found
-
-
-def _check_listener(listener: object) -> None:
-    if not callable(listener):
-        raise TypeError(f"on_evict must be a function of key, value and cause, or several, not {listener!r}")
-    if inspect.iscoroutinefunction(listener):
-        raise TypeError("on_evict must be a plain function, as nobody awaits it: let it put the news on a queue")
-    if not accepts(listener, [None, None, None], {}):
-        raise TypeError("on_evict is called with key, value and cause: write a function of three arguments")
-
-
 def _is_iterable(value: object) -> bool:
     return isinstance(value, Iterable)
 
@@ -194,19 +166,6 @@ def _sample_call(parameters: Parameters) -> tuple[list[None], dict[str, None]]:
         [None for parameter in parameters.all if parameter.kind not in by_name],
         {parameter.name: None for parameter in parameters.all if parameter.kind in by_name},
     )
-
-
-def accepts(
-    function: Callable[..., Any], args: list[None], kwargs: Mapping[str, None], *, unknown: bool = True
-) -> bool:
-    """Tell whether a function can be called so; `unknown` is for built-ins that do not tell."""
-    try:
-        inspect.signature(function).bind(*args, **kwargs)
-    except TypeError:
-        return False
-    except ValueError:
-        return unknown
-    return True
 
 
 def explain_unhashable(name: str, has_key_function: bool) -> Callable[[TypeError, object, dict[str, object]], NoReturn]:

@@ -3,6 +3,7 @@
 import math
 from contextvars import ContextVar
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final, TypeAlias
 
 import pytest
@@ -22,8 +23,16 @@ async def load(x: int, *, y: int = 0) -> int:
 
 
 async def coroutine_function(*args: object) -> float:
-    """What no option takes, as nobody would await it."""
+    """What no option takes but `on_evict`, as nobody would await it."""
     return 1
+
+
+class AwaitedObject:
+    """A coroutine function in the shape of an object."""
+
+    async def __call__(self, *args: object) -> float:
+        """Take everything, as `coroutine_function` does."""
+        return 1
 
 
 class NotACache:
@@ -76,8 +85,6 @@ REFUSED: Final[list[Refused]] = [
     *each(ValueError, 'copy must be "deep", "shallow", a function', "copy", "deeply", True, 5, ["deep"]),
     *each(ValueError, "on_abandon must be", "on_abandon", "stop", None, True, -1, NAN, timedelta(-1), []),
     *each(TypeError, "on_evict must be a function of key, value and cause", "on_evict", 5, "x", [5], [print, 5]),
-    (TypeError, "on_evict must be a plain function", {"on_evict": coroutine_function}),
-    (TypeError, "on_evict must be a plain function", {"on_evict": [print, coroutine_function]}),
     *each(TypeError, "clock must be a function that gives seconds", "clock", None, 5, "monotonic"),
     *each(ValueError, 'context must be "caller"', "context", "copy", None, True, []),
     (TypeError, "ttl must be a plain function", {"ttl": coroutine_function}),
@@ -88,6 +95,8 @@ REFUSED: Final[list[Refused]] = [
     (TypeError, "weigher", {"max_weight": 10, "weigher": coroutine_function}),
     (TypeError, "key", {"key": coroutine_function}),
     (TypeError, "copy", {"copy": coroutine_function}),
+    (TypeError, "store_if must be a plain function", {"store_if": AwaitedObject()}),
+    (TypeError, "weigher must be a plain function", {"max_weight": 10, "weigher": partial(AwaitedObject(), 1)}),
     *each(TypeError, "typed", "typed", "no", "yes"),
     *each(TypeError, "name", "name", 5, ["x"]),
     (TypeError, "tttl", {"tttl": 5}),
@@ -138,7 +147,8 @@ def test_number_of_seconds_beyond_all_bounds() -> None:
         {"max_weight": 9, "weigher": lambda k, v: 1, "maxsize": 4}, {"policy": LRUCache}, {"policy": "auto"},
         {"ignore": ()}, {"ignore": ["x", "y"]}, {"ignore": {"y"}}, {"vary": ()}, {"vary": [VARIABLE]},
         {"copy": None}, {"copy": str}, {"on_abandon": 0}, {"on_abandon": INFINITE}, {"on_abandon": timedelta(1)},
-        {"on_evict": None}, {"on_evict": ()}, {"on_evict": print}, {"on_evict": [print, print]}, {"name": "prices"},
+        {"on_evict": None}, {"on_evict": ()}, {"on_evict": print}, {"on_evict": [print, print]},
+        {"on_evict": coroutine_function}, {"on_evict": [print, coroutine_function]}, {"name": "prices"},
         {"key": None}, {"context": "empty"},
     ],
     ids=lambda options: str(options)[:60],
@@ -158,6 +168,7 @@ async def test_accepted(options: dict[str, Any]) -> None:
         ({"store_if": lambda: 1}, "store_if is called with the result"),
         ({"max_weight": 10, "weigher": len}, "weigher is called with key and value"),
         ({"on_evict": lambda key: None}, "on_evict is called with key, value and cause"),
+        ({"on_evict": load}, "on_evict is called with key, value and cause"),
         ({"clock": lambda start: 0.0}, "clock is called with no arguments"),
     ],
 )

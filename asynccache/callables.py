@@ -1,0 +1,42 @@
+"""What functions can be called with, and whether their result has to be awaited.
+
+Decides that from the outside, without a call: for options that are functions, and are refused where they are written.
+"""
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+
+def accepts(
+    function: Callable[..., Any], args: list[None], kwargs: Mapping[str, None], *, unknown: bool = True
+) -> bool:
+    """Tell whether a function can be called so; `unknown` is for built-ins that do not tell."""
+    try:
+        inspect.signature(function).bind(*args, **kwargs)
+    except TypeError:
+        return False
+    except ValueError:
+        return unknown
+    return True
+
+
+def is_coroutine_function(function: object) -> bool:
+    """Tell whether what a function gives is to be awaited.
+
+    True for `async def`, bound or in a `functools.partial`, and for an object whose `__call__` is one. A plain function
+    that returns somebody else's coroutine cannot be told from others.
+    """
+    while isinstance(function, functools.partial):
+        function = function.func
+    if inspect.iscoroutinefunction(function):
+        return True
+    is_object = callable(function) and not isinstance(function, type)
+    return is_object and inspect.iscoroutinefunction(type(function).__call__)
+
+
+def refuse_coroutine_function(option: str, function: object) -> None:
+    """Refuse a coroutine function where the cache calls, and does not await."""
+    if is_coroutine_function(function):
+        raise TypeError(f"{option} must be a plain function, not a coroutine function: nobody awaits it")
