@@ -16,6 +16,7 @@ from collections.abc import ValuesView as ValuesViewABC
 from typing import Any, ClassVar, Generic, TypeVar, overload
 
 from asynccache.core.entry import Entry
+from asynccache.core.sizeof import sizeof
 from asynccache.protocols import MISSING, Missing
 
 K = TypeVar("K")
@@ -40,19 +41,17 @@ def check_maxsize(maxsize: object) -> None:
 
 
 def check_max_weight(max_weight: object, weigher: object) -> None:
-    """Refuse a weight bound that is no positive number, or that has nothing to weigh with.
+    """Refuse a weight bound that is no positive number, and a weigher that is no function or has no bound.
 
     Raises:
-        TypeError: `max_weight` is not a number, `weigher` not callable, or one of the two is missing.
+        TypeError: `max_weight` is not a number, `weigher` not callable, or without `max_weight`.
         ValueError: `max_weight` is negative, infinite or NaN.
     """
     if max_weight is None and weigher is None:
         return
     if max_weight is None:
         raise TypeError("weigher needs max_weight: how much all entries together may weigh")
-    if weigher is None:
-        raise TypeError("max_weight needs weigher: a function of key and value that tells an entry's weight")
-    if not callable(weigher):
+    if weigher is not None and not callable(weigher):
         raise TypeError(f"weigher must be a function of key and value, not {weigher!r}")
     if isinstance(max_weight, bool) or not isinstance(max_weight, int | float):
         raise TypeError(f"max_weight must be a number, not {max_weight!r}")
@@ -70,8 +69,9 @@ class BoundedCache(MutableMapping[K, V], Generic[K, V]):
 
     Args:
         maxsize: how many entries there may be; None for no bound, 0 to store nothing.
-        max_weight: how much all entries together may weigh; goes with `weigher`.
-        weigher: a function of key and value that tells the entry's weight, a number of 0 or more.
+        max_weight: how much all entries together may weigh.
+        weigher: a function of key and value that tells the entry's weight, a number of 0 or more; `sizeof`, which
+            estimates bytes, if there is a `max_weight` only.
 
     Raises:
         TypeError, ValueError: an argument that cannot be meant, with what to write instead.
@@ -101,7 +101,7 @@ class BoundedCache(MutableMapping[K, V], Generic[K, V]):
         self._size_limit = math.inf if maxsize is None else maxsize
         self._max_weight = max_weight
         self._weight_limit = math.inf if max_weight is None else max_weight
-        self._weigher = weigher
+        self._weigher = sizeof if weigher is None and max_weight is not None else weigher
         self._weight: float = 0
 
     # --- what a policy implements -------------------------------------------------------------------------------

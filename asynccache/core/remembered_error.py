@@ -142,8 +142,10 @@ class _Copying:
             return self._copy(value)
         if issubclass(kind, TracebackType | FrameType):
             return None
-        if levels and kind in (list, tuple):
-            return kind(self._kept(item, levels - 1) for item in value)
+        if levels and kind is list:
+            return [self._kept(item, levels - 1) for item in value]
+        if levels and kind is tuple:
+            return tuple(self._kept(item, levels - 1) for item in value)
         if levels and kind is dict:
             return {key: self._kept(value[key], levels - 1) for key in value}
         return value

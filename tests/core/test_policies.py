@@ -271,14 +271,21 @@ def test_a_size_that_is_no_number(make: CacheType, maxsize: Any) -> None:
 
 
 @every_policy
+def test_weights_without_a_weigher(make: CacheType) -> None:
+    """With `max_weight` alone, an entry weighs its bytes."""
+    cache = make(None, max_weight=10_000)
+    cache.update({number: bytes(1_000) for number in range(20)})
+    assert 5 < len(cache) < 10
+    assert 1_000 * len(cache) < cache.weight <= 10_000
+
+
+@every_policy
 def test_bounds_that_cannot_be(make: CacheType) -> None:
-    """Bounds below 0, infinite, or that lack their other half are refused."""
+    """Bounds below 0 or infinite, and a weigher that has no bound, are refused."""
     with pytest.raises(ValueError, match="maxsize must be 0 or more"):
         make(-1)
     with pytest.raises(TypeError, match="weigher needs max_weight"):
         make(1, weigher=value_as_weight)
-    with pytest.raises(TypeError, match="max_weight needs weigher"):
-        make(1, max_weight=1)
     with pytest.raises(ValueError, match="max_weight must be a finite number"):
         make(1, max_weight=float("inf"), weigher=value_as_weight)
     with pytest.raises(TypeError, match="weigher must be a function"):
