@@ -3,24 +3,22 @@
 Decides what can be decorated and what becomes of it; the parts are in `wrapping/`.
 """
 
-import difflib
 import functools
 import inspect
-import time
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextvars import ContextVar
+from dataclasses import fields
 from typing import Any, Literal, ParamSpec, Protocol, TypeVar, cast, overload
 
-from asynccache.callables import refuse_coroutine_function
-from asynccache.core.bounded import BoundedCache, check_max_weight, check_maxsize
-from asynccache.core.expiry import Expiry, Seconds, Ttl
-from asynccache.core.policies import choose_policy
-from asynccache.flights import OnAbandon
+from asynccache import plan_options
+from asynccache.core.bounded import BoundedCache
+from asynccache.core.expiry import Seconds, Ttl
 from asynccache.hitpath.compiled import CompiledFunction, HitOptions
 from asynccache.hitpath.parameters import KeyOptions, Parameters, plain_name
-from asynccache.listeners import read_listeners
-from asynccache.memory import Rules
-from asynccache.protocols import MISSING, Clock, EvictionListener, Missing, SupportsTimers
+from asynccache.listeners import AnyListener
+from asynccache.plan import OnAbandon, Plan
+from asynccache.protocols import MISSING, Clock, Missing, SupportsTimers
+from asynccache.store_options import Copy, StoreOptions
 from asynccache.wrapping import options as read
 from asynccache.wrapping.controls import Controls
 from asynccache.wrapping.method import CachedClassMethod, CachedMethod, NamelessReceiver, SharedMethod
@@ -29,9 +27,6 @@ from asynccache.wrapping.typed import CachedClassFunction, CachedFunction
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-DEFAULT_MAXSIZE = 1024
-"""Entries that a decorated function keeps when nothing else is said."""
 
 
 class Decorator(Protocol):
@@ -61,14 +56,24 @@ def async_cached(
     ttl: Ttl = ...,
     idle: Seconds | None = ...,
     jitter: Seconds | None = ...,
+    stale: Seconds | None = ...,
+    stale_if_error: Seconds | None = ...,
+    error_backoff: Seconds | None = ...,
+    refresh_ahead: float | None = ...,
+    early: float | None = ...,
+    max_refreshes: int = ...,
+    timeout: Seconds | None = ...,
+    soft_timeout: Seconds | None = ...,
+    errors: Mapping[type[Exception], Seconds | None] | None = ...,
+    tags: Iterable[str] | Callable[..., Iterable[str]] | None = ...,
     key: Callable[..., Any] | None = ...,
     ignore: Iterable[str] = ...,
     typed: bool = ...,
     vary: Iterable[ContextVar[Any]] = ...,
     store_if: Callable[..., object] | None = ...,
-    copy: Literal["deep", "shallow"] | Callable[[Any], Any] | None = ...,
+    copy: Copy | None = ...,
     on_abandon: OnAbandon | Seconds = ...,
-    on_evict: EvictionListener[Any, Any] | Iterable[EvictionListener[Any, Any]] | None = ...,
+    on_evict: AnyListener | Iterable[AnyListener] | None = ...,
     name: str | None = ...,
     clock: Clock | SupportsTimers = ...,
     context: Literal["caller", "empty"] = ...,
@@ -91,6 +96,19 @@ def async_cached(function: Any = MISSING, /, **options: Any) -> Any:
             that tells; 0 stores nothing.
         idle: seconds after its last hit that a value lives.
         jitter: up to so many seconds are added to each `ttl` by chance.
+        stale: seconds after the `ttl` in which the old value is served at once, while one refresh runs behind.
+        stale_if_error: seconds after the `ttl` in which the old value is served if the load fails.
+        error_backoff: seconds after a failure in which the load is not asked again while there is an old value; 1.
+        refresh_ahead: share of the `ttl`, between 0 and 1, after which a call starts a refresh behind.
+        early: how eagerly calls refresh before the `ttl` ends, by chance and in units of the load's own time; 1.0 is
+            the optimum of A. Vattani et al., "Optimal Probabilistic Cache Stampede Prevention" (2015).
+        max_refreshes: refreshes behind at once, for the whole cache; 32. Beyond that the old value is served.
+        timeout: seconds after which a load is given up: its callers get `LoadTimeout`.
+        soft_timeout: seconds after which callers are served the old value, within `stale_if_error`, while the load
+            goes on.
+        errors: exception types, with the seconds for which each is remembered as an answer and raised again.
+        tags: names of groups that values belong to, for `cache_invalidate_tags`; or a function of the result, and if
+            it takes more then of the call's arguments too, that gives them.
         key: a function of the call's arguments that gives what calls are told apart by.
         ignore: names of parameters that do not tell calls apart. With `self`, all instances share one cache.
         typed: tell 1 from 1.0 and from True.
@@ -99,7 +117,8 @@ def async_cached(function: Any = MISSING, /, **options: Any) -> Any:
             to store it. Whoever waits gets it anyway.
         copy: give each caller a copy: "deep", "shallow", or a function of the value. By default all get one object.
         on_abandon: what becomes of a load that nobody waits for any more: "cancel", "finish", or seconds of grace.
-        on_evict: a function of key, value and `EvictionCause`, or several, told of each entry that has left.
+        on_evict: a function of key, value and `EvictionCause`, plain or `async`, or several, told of each entry that
+            has left.
         name: what the cache is called in errors; the function's own name by default.
         clock: tells the time in seconds; must never go back. `time.monotonic` by default.
         context: what context variables a load sees: "caller", a copy of its first caller's, or "empty".
@@ -112,73 +131,36 @@ def async_cached(function: Any = MISSING, /, **options: Any) -> Any:
         ValueError: an option has no meaning.
 
     What the function raises reaches all who waited, and is not stored. Calls raise `LoadCancelled` if the load was
-    cancelled while its caller was not, and `RecursiveLoad` if it would wait for itself.
+    cancelled while its caller was not, `LoadTimeout` if it ran out of time, and `RecursiveLoad` if it would wait for
+    itself.
     """
     if isinstance(function, int):
         raise TypeError(f"async_cached takes options by name: write @async_cached(maxsize={function})")
-    for option in options.keys() - _OPTIONS:
-        alike = difflib.get_close_matches(option, _OPTIONS, 1)
-        hint = f"did you mean {alike[0]!r}?" if alike else f"it has {', '.join(_OPTIONS)}"
-        raise TypeError(f"async_cached() has no option {option!r}: {hint}")
-    settings = _Settings(**options)
+    settings = _Settings(options)
     return settings.decorate if function is MISSING else settings.decorate(function)
 
 
 class _Settings:
     """The options of one decoration, read and checked as far as that goes without the function."""
 
-    def __init__(
-        self,
-        *,
-        maxsize: int | Missing | None = MISSING,
-        max_weight: float | None = None,
-        weigher: Callable[[Any, Any], float] | None = None,
-        policy: str | type[BoundedCache[Any, Any]] = "auto",
-        ttl: Ttl = None,
-        idle: Seconds | None = None,
-        jitter: Seconds | None = None,
-        key: Callable[..., Any] | None = None,
-        ignore: Iterable[str] = (),
-        typed: bool = False,
-        vary: Iterable[ContextVar[Any]] = (),
-        store_if: Callable[..., object] | None = None,
-        copy: Literal["deep", "shallow"] | Callable[[Any], Any] | None = None,
-        on_abandon: OnAbandon | Seconds = "cancel",
-        on_evict: EvictionListener[Any, Any] | Iterable[EvictionListener[Any, Any]] | None = None,
-        name: str | None = None,
-        clock: Clock | SupportsTimers = time.monotonic,
-        context: Literal["caller", "empty"] = "caller",
-    ) -> None:
-        if maxsize is MISSING:
-            maxsize = DEFAULT_MAXSIZE if max_weight is None else None
-        check_maxsize(maxsize)
-        check_max_weight(max_weight, weigher)
-        if key is not None and not callable(key):
-            raise TypeError(f"key must be callable with the call's arguments, not {key!r}")
-        refuse_coroutine_function("key", key)
-        read.read_typed(typed)
-        read.read_name(name)
-        read.read_weigher(weigher)
-        self.expiry = Expiry.from_options(ttl, idle, jitter)
-        self.vary = read.read_vary(vary)
-        if key is not None and (typed or ignore or self.vary):
-            raise ValueError("typed, ignore and vary go into a key that we make: with key=, let that see to them")
-        read.read_clock(clock)
-        self.maxsize, self.max_weight, self.weigher = maxsize, max_weight, weigher
-        self.policy = choose_policy(policy, maxsize)
-        self.key, self.ignore, self.typed = key, ignore, typed
-        self.store_if = store_if
-        self.copier = read.read_copy(copy)
-        self.on_abandon: OnAbandon = read.read_on_abandon(on_abandon)
-        self.listeners = read_listeners(on_evict)
-        self.name = name
-        self.clock = clock
-        self.inherit_context = read.read_context(context)
-        self.new_cache()  # what the policy itself refuses
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        plan_options.refuse_unknown(options, _OPTIONS, "async_cached()")
+        self.load = {name: value for name, value in options.items() if name in plan_options.LOAD_OPTIONS}
+        self.store = StoreOptions(**{name: value for name, value in options.items() if name in _STORE_OPTIONS})
+        self.key, self.ignore = options.get("key"), options.get("ignore", ())
+        self.typed: bool = options.get("typed", False)
+        read.read_typed(self.typed)
+        self.vary = read.read_vary(options.get("vary", ()))
+        if self.key is not None:
+            read.check_key(self.key)
+            if self.typed or self.ignore or self.vary:
+                raise ValueError("typed, ignore and vary go into a key that we make: with key=, let that see to them")
+        plan_options.refuse_without_ttl(self.load)
+        self._plan("", _nobody, lambda _option, function: function)  # what is wrong whatever the function
 
-    def new_cache(self) -> BoundedCache[Any, Any]:
-        """Make an empty mapping."""
-        return self.policy(self.maxsize, max_weight=self.max_weight, weigher=self.weigher)
+    def _plan(self, name: str, function: Any, of_result: plan_options.OfResult) -> Plan:
+        idle = self.store.idle_seconds
+        return plan_options.read_plan(self.load, name=name, load=function, of_result=of_result, idle=idle)
 
     def decorate(self, function: Any, /) -> Any:
         """Wrap a function, in whatever form it comes."""
@@ -224,17 +206,18 @@ class _Settings:
         ignore = read.read_ignore(self.ignore, parameters, own_name)
         if self.key is not None:
             read.read_key(self.key, parameters)
-        key_options = KeyOptions(key=self.key, ignore=ignore, typed=self.typed, vary=len(self.vary))
+        name = self.store.name or f"{getattr(function, '__module__', '')}.{own_name}"
+        plan = self._plan(name, function, functools.partial(read.read_of_result, parameters=parameters))
+        expires = plan.expiry.ttl is not None
+        rules = self.store.rules(name, expires=expires, is_lasting=plan.is_lasting)
         hit_options = HitOptions(
-            stores=self.maxsize != 0 and self.max_weight != 0 and self.expiry.ttl != 0 and self.expiry.idle != 0,
-            expires=self.expiry.can_expire,
-            slides=self.expiry.idle is not None,
-            copies=self.copier is not None,
+            stores=self.store.stores and (plan.expiry.ttl != 0 or plan.freshness.lasts > 0),
+            expires=rules.can_expire,
+            slides=rules.idle is not None,
+            copies=self.store.copier is not None,
+            lasts=plan.is_lasting,
         )
-        names: dict[str, object] = {f"vary_{i}": variable.get for i, variable in enumerate(self.vary)}
-        names |= {f"unset_{i}": read.unset(variable) for i, variable in enumerate(self.vary)}
-        names |= {"key_of": self.key, "copy": self.copier, "clock": self.clock, "idle": self.expiry.idle}
-        names["explain"] = read.explain_unhashable(own_name, self.key is not None)
+        key_options = KeyOptions(key=self.key, ignore=ignore, typed=self.typed, vary=len(self.vary))
         return Recipe(
             function=function,
             compiled=CompiledFunction(
@@ -242,33 +225,29 @@ class _Settings:
                 parameters,
                 key_options,
                 hit_options,
-                self.policy,
-                names,
+                self.store.chosen_policy,
+                self._names(own_name),
             ),
-            new_cache=self.new_cache,
-            rules=self._rules(self.name or f"{getattr(function, '__module__', '')}.{own_name}", parameters),
-            maxsize=self.maxsize,
+            new_cache=self.store.new_cache,
+            rules=rules,
+            plan=plan,
+            maxsize=self.store.bound,
             typed=self.typed,
-            copier=self.copier,
+            copier=self.store.copier,
         )
 
-    def _rules(self, name: str, parameters: Parameters) -> Rules:
-        ttl, store_if = self.expiry.ttl, self.store_if
-        expiry = self.expiry
-        if callable(ttl):
-            expiry = Expiry(ttl=read.read_of_result("ttl", ttl, parameters), idle=expiry.idle, jitter=expiry.jitter)
-        return Rules(
-            name=name,
-            clock=self.clock,
-            expiry=expiry,
-            store_if=None if store_if is None else read.read_of_result("store_if", store_if, parameters),
-            listeners=self.listeners,
-            on_abandon=self.on_abandon,
-            inherit_context=self.inherit_context,
-        )
+    def _names(self, own_name: str) -> dict[str, object]:
+        """What the wrapper's source refers to by name."""
+        names: dict[str, object] = {f"vary_{i}": variable.get for i, variable in enumerate(self.vary)}
+        names |= {f"unset_{i}": read.unset(variable) for i, variable in enumerate(self.vary)}
+        names |= {"key_of": self.key, "copy": self.store.copier}
+        names |= {"clock": self.store.clock, "idle": self.store.idle_seconds}
+        names["explain"] = read.explain_unhashable(own_name, self.key is not None)
+        return names
 
 
-_OPTIONS = inspect.signature(_Settings).parameters.keys()
+_STORE_OPTIONS = frozenset(option.name for option in fields(StoreOptions) if option.init)
+_OPTIONS = _STORE_OPTIONS | plan_options.LOAD_OPTIONS - {"weight"} | {"key", "ignore", "typed", "vary"}
 
 
 def _nobody() -> None:

@@ -34,7 +34,7 @@ async def drain(flights: Flights[Any, Any], *, cancel: bool, everywhere: bool) -
 
 def _to_be_drained(flights: Flights[Any, Any]) -> list[Flight[Any]]:
     myself = current.get()
-    return [flight for flight in flights.airborne() if myself is None or not leads_to(flight, myself)]
+    return [flight for flight in flights.tables.airborne() if myself is None or not leads_to(flight, myself)]
 
 
 def _end(flights: Flights[Any, Any], flight: Flight[Any], here: asyncio.AbstractEventLoop, everywhere: bool) -> None:
@@ -42,7 +42,7 @@ def _end(flights: Flights[Any, Any], flight: Flight[Any], here: asyncio.Abstract
     loop = _loop_of(flight)
     if task is None or loop is None or (loop is not here and not everywhere):
         return
-    flights.detach_flight(loop, flight)
+    flights.tables.detach_flight(loop, flight)
     if flight.is_abandoned:  # it is cleaning up already: a second time would disturb that
         return
     flight.is_abandoned = True
@@ -56,7 +56,7 @@ async def _wait_for(flights: Flights[Any, Any], found: list[Flight[Any]], here: 
     """Wait for flights as their callers do; tell whether there were any."""
     waits: list[tuple[Flight[Any], asyncio.Future[Any]]] = [(flight, here.create_future()) for flight in found]
     for flight, future in waits:
-        flight.waiters[future] = None
+        flight.waiters[future] = 0
     try:
         for _, future in waits:
             await future

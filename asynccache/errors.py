@@ -2,6 +2,7 @@
 
     CacheError
      ├── LoadCancelled      the load was cancelled, though the caller was not
+     ├── LoadTimeout        the load took longer than it may                      (also a TimeoutError)
      ├── RecursiveLoad      a load waits, directly or around a ring, for itself   (also a RuntimeError)
      └── CacheClosed        the cache was closed                                  (also a RuntimeError)
 
@@ -35,6 +36,22 @@ class LoadCancelled(CacheError):
         return type(self), (self.name, self.key)
 
 
+class LoadTimeout(CacheError, TimeoutError):
+    """Raised to callers who wait for a load that took longer than its `timeout`. The next call begins a new one.
+
+    Attributes:
+        key: the key that was being loaded. It is not part of the message, as it may be private.
+    """
+
+    def __init__(self, name: str, key: Hashable) -> None:
+        super().__init__(f"the load of {name} took longer than its timeout")
+        self.name = name
+        self.key = key
+
+    def __reduce__(self) -> tuple[type["LoadTimeout"], tuple[str, Hashable]]:
+        return type(self), (self.name, self.key)
+
+
 class RecursiveLoad(CacheError, RuntimeError):
     """Raised to a load that asks for a value which cannot be had before that very load has ended.
 
@@ -60,3 +77,7 @@ class CacheClosed(CacheError, RuntimeError):
 
     def __reduce__(self) -> tuple[type["CacheClosed"], tuple[str]]:
         return type(self), (self.name,)
+
+
+class LeftOut(KeyError):
+    """Raised for a key that a load of several keys has left out of its result: an answer, so no old value is served."""

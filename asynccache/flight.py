@@ -7,14 +7,18 @@ does.
 
 import asyncio
 import contextvars
-from collections.abc import Callable, Generator, Hashable
+import sys
+from collections.abc import Callable, Coroutine, Generator, Hashable, Mapping
 from types import TracebackType
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
+from asynccache.core.generations import Epoch
 from asynccache.errors import LoadCancelled
-from asynccache.protocols import TimerHandle
+from asynccache.plan import Plan
+from asynccache.protocols import Missing, TimerHandle
 
 K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
 
 
 class Flight(Generic[K]):
@@ -32,8 +36,24 @@ class Flight(Generic[K]):
     is_detached = False
     """Its value is not to be stored: something newer has been said about the key since it began."""
     grace: TimerHandle | None = None
+    limits: tuple[TimerHandle, ...] = ()
+    """The timers of its plan's time limits."""
     is_abandoned = False
     """It was cancelled, as nobody waits for it any more."""
+    goes_on = False
+    """It is seen to its end though nobody waits for it: a refresh, or a load that old values were served for."""
+    is_refresh = False
+    """It was started behind, by a reader who was given the old value."""
+    is_late = False
+    """Its soft time limit is over: who may be served an old value does not wait for it."""
+    epoch: Epoch | None = None
+    """What leads to all tags that were invalidated since it began."""
+    overtaken_at: int | None = None
+    """The generation in which one of its own tags was invalidated: who came later is to be given a newer value."""
+    load_time = 0.0
+    """How long the load took, in seconds."""
+    said: Any = None
+    """What the load itself has said of its value: a `Load`, if it ever asked for one."""
     is_stored = False
     """Its value is in the cache: a call that comes now needs no flight."""
     outcome: Any = None
@@ -42,10 +62,12 @@ class Flight(Generic[K]):
     """Whose step its first step was its last in, as long as others may share its outcome."""
     waits_for: "dict[Flight[Any], int]" = {}  # noqa: RUF012  # never this one: each flight that waits makes its own
 
-    def __init__(self, key: K, owner: object) -> None:
+    def __init__(self, key: K, owner: object, plan: Plan) -> None:
         self.key = key
         self.owner: object | None = owner
-        self.waiters: dict[asyncio.Future[Any], None] = {}
+        self.plan: Plan | None = plan
+        self.waiters: dict[asyncio.Future[Any], int] = {}
+        """Who waits, and the generation in which each began to."""
 
     def begin_to_wait(self, other: "Flight[Any]") -> None:
         """Note that this load waits for another, be it once more."""
@@ -58,6 +80,33 @@ class Flight(Generic[K]):
         self.waits_for[other] -= 1
         if not self.waits_for[other]:
             del self.waits_for[other]
+
+
+class FlightOwner(Protocol[K, V]):
+    """The cache that flights belong to."""
+
+    def begin(self, flight: Flight[K], /) -> None:
+        """Note that a load begins. Called only where there are generations."""
+        ...
+
+    def take_in(self, flight: Flight[K], value: V, args: tuple[Any, ...], kwargs: Mapping[str, Any], /) -> bool:
+        """Store what a load has brought, unless `flight.is_detached`; tell whether it is stored.
+
+        Looks at that under the lock under which it calls `detach`.
+        """
+        ...
+
+    def take_failure(self, flight: Flight[K], error: Exception, /) -> V | Missing:
+        """Note that a load has failed; give the old value that is to be served instead, if there is one."""
+        ...
+
+    def fallback(self, flight: Flight[K], /) -> V | Missing:
+        """Give the old value that may be served though it is out of date, if there is one."""
+        ...
+
+    def kept_value(self, key: K, /) -> V | Missing:
+        """Give the value that is stored, be it fresh or old, if there is one."""
+        ...
 
 
 class Failure:
@@ -87,6 +136,13 @@ def failure_of(error: BaseException, name: str, key: Hashable) -> Failure:
     return Failure(shown, frames and frames.tb_next)  # the first frame is the flight's own
 
 
+class _Again:
+    """What a flight gives in a value's place to those who came after its value was invalidated: ask again."""
+
+
+AGAIN: Final = _Again()
+
+
 class _Primed(list[None]):
     """Awaited first thing by a flight that is not started eagerly, and run up to there before its task is made.
 
@@ -99,6 +155,28 @@ class _Primed(list[None]):
 
 
 primed: Final = _Primed([None])
+
+
+def start_task(
+    loop: asyncio.AbstractEventLoop,
+    flight: Flight[Any],
+    plan: Plan,
+    coroutine: Coroutine[Any, Any, None],
+    *,
+    may_be_eager: bool,
+) -> asyncio.Task[None]:
+    """Make a flight's task, and start it at once where that is allowed and possible."""
+    context = contextvars.copy_context() if plan.inherit_context else contextvars.Context()
+    factory = loop.get_task_factory()
+    if sys.version_info >= (3, 12) and may_be_eager and (factory is None or factory is asyncio.eager_task_factory):
+        flight.boarding = True
+        task = asyncio.Task(coroutine, loop=loop, name=plan.task_name, context=context, eager_start=True)
+        flight.boarding = False
+        return task
+    coroutine.send(None)  # up to `primed`
+    if factory is None or not may_be_eager:
+        return asyncio.Task(coroutine, loop=loop, name=plan.task_name, context=context)
+    return loop.create_task(coroutine, name=plan.task_name, context=context)
 
 
 current: Final[contextvars.ContextVar[Flight[Any] | None]] = contextvars.ContextVar("asynccache.flight", default=None)

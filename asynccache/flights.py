@@ -16,38 +16,28 @@ What is done with a value is the owner's business, as is every lock.
 
 import asyncio
 import contextvars
-import sys
 import weakref
 from asyncio import get_running_loop
-from collections.abc import Awaitable, Callable, Coroutine, Hashable, Mapping
-from typing import Any, Generic, Literal, Protocol, TypeAlias, TypeVar
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any, Generic, TypeAlias, TypeVar
 
-from asynccache.errors import CacheClosed, RecursiveLoad
-from asynccache.flight import Failure, Flight, current, failure_of, leads_to, primed
-from asynccache.loops import PerLoop, raise_out_of
-from asynccache.protocols import TimerHandle
+from asynccache.core.generations import Generations
+from asynccache.errors import CacheClosed, LoadTimeout, RecursiveLoad
+from asynccache.flight import AGAIN, Failure, Flight, FlightOwner, current, failure_of, leads_to, primed, start_task
+from asynccache.flight_tables import FlightTables, unlink
+from asynccache.loops import raise_out_of
+from asynccache.plan import Plan
+from asynccache.protocols import MISSING, Clock, Missing, TimerHandle
+from asynccache.stats import LoadCounts
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
-V_contra = TypeVar("V_contra", contravariant=True)
 
-OnAbandon: TypeAlias = Literal["cancel", "finish"] | float
-"""What becomes of a load that nobody waits for any more: cancelled at once, finished, or cancelled after so many
-seconds of grace."""
+Call: TypeAlias = tuple[tuple[Any, ...], Mapping[str, Any]]
+"""What a load is called with, by position and by name."""
 
 CallLater: TypeAlias = Callable[[asyncio.AbstractEventLoop, float, Callable[[], object]], TimerHandle]
 """Calls a function after so many seconds, on a loop."""
-
-
-class FlightOwner(Protocol[K, V_contra]):
-    """The cache that flights belong to."""
-
-    def take_in(self, flight: Flight[K], value: V_contra, args: tuple[Any, ...], kwargs: Mapping[str, Any], /) -> bool:
-        """Store what a load has brought, unless `flight.is_detached`; tell whether it is stored.
-
-        Looks at that under the lock under which it calls `detach`.
-        """
-        ...
 
 
 class Flights(Generic[K, V]):
@@ -55,62 +45,64 @@ class Flights(Generic[K, V]):
 
     Args:
         name: what the cache is called in errors.
-        load: makes the value, from the arguments given to `fetch`.
         owner: told of each value before anybody else. Not kept alive: if it has gone, there is nothing to store in.
-        call_later: starts a timer; used for seconds of grace.
-        on_abandon: what becomes of a load that nobody waits for any more.
-        inherit_context: run loads in a copy of the first caller's context variables; else in an empty context.
+        clock: what loads are timed by.
+        call_later: starts a timer.
+        generations: of the owner's tags; None if it has none.
+
+    Attributes:
+        tables: the flights by key.
+        counts: of loads.
+        refreshing: refreshes under way.
     """
 
     def __init__(
         self,
         name: str,
-        load: Callable[..., Awaitable[V]],
         owner: FlightOwner[K, V],
         *,
+        clock: Clock,
         call_later: CallLater,
-        on_abandon: OnAbandon,
-        inherit_context: bool,
+        generations: Generations | None = None,
     ) -> None:
         self.name = name
-        self._task_name = f"load of {name}"
-        self._load = load
         self._owner = weakref.ref(owner)
+        self._clock = clock
         self._call_later = call_later
-        self._finishes = on_abandon == "finish"
-        self._grace = on_abandon if isinstance(on_abandon, int | float) else 0.0
-        self._new_context = contextvars.copy_context if inherit_context else contextvars.Context
-        self._tables: PerLoop[dict[K, Flight[K]]] = PerLoop(dict)
-        self._unlinked: set[Flight[K]] = set()
+        self._generations = generations
+        self.tables: FlightTables[K] = FlightTables()
         # Closed, it takes no more calls; while it is finishing, it takes those that loads in the air make.
         self.closed = self.finishing = False
-        self.misses = self.coalesced = self.loads = self.failures = self.abandoned = 0
+        self.counts = LoadCounts()
+        self.refreshing = 0
         _all.add(self)
 
     # --- a caller ---------------------------------------------------------------------------------------------------
 
-    async def fetch(self, key: K, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> V:
+    async def fetch(self, plan: Plan, key: K, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> V:
         """Wait for the value of `key`: from the load that is in the air, or from a new one.
 
         Args:
+            plan: how to load it, if a load has to be started.
             key: what loads are told apart by.
-            args, kwargs: what to call the load with, if it has to be started.
+            args, kwargs: what to call the load with.
 
         Raises:
             CacheClosed: the cache was closed.
             LoadCancelled: the load was cancelled, though this caller was not.
+            LoadTimeout: the load took longer than its plan allows.
             RecursiveLoad: this call is part of the very load that it would wait for.
             Exception: whatever the load raised; the same object for all that waited.
         """
         loop = get_running_loop()
         try:
-            table = self._tables.states[id(loop)]
+            table = self.tables.states[id(loop)]
         except KeyError:
-            table = self._tables.enter(loop)
+            table = self.tables.enter(loop)
         parent = current.get()
         flight = table.get(key)
         if flight is None or (flight.landed and flight.caller is asyncio.current_task(loop)):
-            flight = self._launch(loop, table, key, args, kwargs, parent)
+            flight = self._launch(loop, table, Flight(key, self, plan), plan, (args, kwargs), parent)
         else:
             self._board(flight, parent)
         future: asyncio.Future[Any] | None = None
@@ -121,7 +113,7 @@ class Flights(Generic[K, V]):
                     flight.outcome = None
             else:
                 future = loop.create_future()
-                flight.waiters[future] = None
+                flight.waiters[future] = 0 if self._generations is None else self._generations.now
                 outcome = await future
         except BaseException:  # cancelled, or thrown away with its loop: however a caller goes, it is counted out
             if future is not None:
@@ -133,7 +125,7 @@ class Flights(Generic[K, V]):
                 parent.end_to_wait(flight)
         if not isinstance(outcome, Failure):
             value: V = outcome
-            return value
+            return value if value is not AGAIN else await self.fetch(plan, key, args, kwargs)
         context = outcome.error.__context__
         try:
             # With the load's own frames and without those of others who waited: it is one object for all of them.
@@ -142,41 +134,55 @@ class Flights(Generic[K, V]):
             outcome.error.__context__ = context  # nor with what this caller was just handling
             del outcome, context  # or the error, by its traceback and this frame, would hold itself in memory
 
+    def refresh(self, plan: Plan, key: K, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        """Start a load that nobody waits for. There must be none in the air for this key on this loop."""
+        loop = get_running_loop()
+        flight = Flight(key, self, plan)
+        flight.is_refresh = flight.goes_on = True
+        self.refreshing += 1
+        try:
+            self._launch(loop, self.tables.enter(loop), flight, plan, (args, kwargs), None)
+        except BaseException:
+            self.refreshing -= 1
+            raise
+
+    def kept_value(self, key: K) -> V | Missing:
+        """Give the value that the owner has stored, be it fresh or old."""
+        owner = self._owner()
+        return MISSING if owner is None else owner.kept_value(key)
+
     def _board(self, flight: Flight[K], parent: Flight[Any] | None) -> None:
         if parent is not None:
             if not parent.landed and leads_to(flight, parent):
                 raise RecursiveLoad(self.name, flight.key)
             parent.begin_to_wait(flight)
-        self.coalesced += 1
+        self.counts.coalesced += 1
         if flight.grace is not None:
             flight.grace.cancel()
             flight.grace = None
 
     def leave(self, loop: asyncio.AbstractEventLoop, flight: Flight[K], future: "asyncio.Future[Any]") -> None:
         """A caller goes before the flight has landed. Nothing is awaited here, as that could be cancelled again."""
-        if flight.landed:
+        plan = flight.plan
+        if plan is None or flight.waiters.pop(future, None) is None:  # it has landed, or has served its callers
             return
-        del flight.waiters[future]
-        if flight.waiters or self._finishes:
+        if flight.waiters or flight.goes_on or plan.on_abandon == "finish":
             return
-        if self._grace:
-            flight.grace = self._call_later(loop, self._grace, lambda: self._abandon(loop, flight))
+        if plan.grace:
+            flight.grace = self._call_later(loop, plan.grace, lambda: self._abandon(loop, flight))
         else:
             self._abandon(loop, flight)
 
     def _abandon(self, loop: asyncio.AbstractEventLoop, flight: Flight[K]) -> None:
-        if flight.landed or flight.waiters or flight.task is None or flight.is_abandoned:
-            return
-        self.detach_flight(loop, flight)
-        flight.is_abandoned = True
-        self.abandoned += 1
-        flight.task.cancel()
+        if not (flight.landed or flight.waiters or flight.task is None or flight.is_abandoned):
+            self.counts.abandoned += 1
+            self._cancel(loop, flight)
 
-    def _let_go(self, flight: Flight[K]) -> None:
-        """Note of a flight that is in no table any more: it stores nothing, and still has to be seen to its end."""
-        flight.is_detached = True
-        if not flight.landed:
-            self._unlinked.add(flight)
+    def _cancel(self, loop: asyncio.AbstractEventLoop, flight: Flight[K]) -> None:
+        self.tables.detach_flight(loop, flight)
+        flight.is_abandoned = True
+        if flight.task is not None:
+            flight.task.cancel()
 
     # --- the flight -------------------------------------------------------------------------------------------------
 
@@ -184,29 +190,30 @@ class Flights(Generic[K, V]):
         self,
         loop: asyncio.AbstractEventLoop,
         table: dict[K, Flight[K]],
-        key: K,
-        args: tuple[Any, ...],
-        kwargs: Mapping[str, Any],
+        flight: Flight[K],
+        plan: Plan,
+        call: Call,
         parent: Flight[Any] | None,
     ) -> Flight[K]:
         if self.closed and not (self.finishing and parent is not None and not parent.landed):
             raise CacheClosed(self.name)
-        if parent is not None and self._is_loading(key, parent):
-            raise RecursiveLoad(self.name, key)
-        self.misses += 1
-        flight = table[key] = Flight(key, self)
+        if parent is not None and self._is_loading(flight.key, parent):
+            raise RecursiveLoad(self.name, flight.key)
+        self._count_launch(flight)
+        table[flight.key] = flight
         if parent is not None:
             parent.begin_to_wait(flight)  # before the load runs, which may do so at once and close a ring
-        coroutine = self._fly(loop, table, flight, args, kwargs)
+        coroutine = self._fly(loop, table, flight, plan, call)
         # Eager steps nest, each in its caller's stack: a load that is still in its own eager step starts no other so.
-        may_be_eager = parent is None or not parent.boarding
+        # Nor does a refresh begin in the step of a reader who is not to wait for it.
+        may_be_eager = (parent is None or not parent.boarding) and not flight.is_refresh
         try:
-            task = self._start(loop, flight, coroutine, may_be_eager)
+            task = start_task(loop, flight, plan, coroutine, may_be_eager=may_be_eager)
             if task.done() and not flight.landed:  # the stack was too deep for its last step, or its first
                 self._fail(loop, flight, task.exception() or asyncio.CancelledError())
                 self._land(table, flight)
         except BaseException:  # there was no task to be made, or no room on the stack for any of this
-            table.pop(key, None)
+            table.pop(flight.key, None)
             if parent is not None:
                 parent.end_to_wait(flight)
             coroutine.close()
@@ -217,33 +224,25 @@ class Flights(Generic[K, V]):
             # Nobody is to be told that a load was still running when somebody closed its loop by hand.
             task._log_destroy_pending = False  # type: ignore[attr-defined]
             flight.task = task
+            if plan.has_time_limit:
+                self._limit(loop, flight, plan)
         return flight
+
+    def _count_launch(self, flight: Flight[K]) -> None:
+        if flight.is_refresh:
+            self.counts.refreshes += 1
+        else:
+            self.counts.misses += 1
+        if self._generations is not None:
+            owner = self._owner()
+            if owner is not None:
+                owner.begin(flight)
 
     def _is_loading(self, key: K, parent: Flight[Any]) -> bool:
         """Tell whether a load of `key` that the table does not show (detached, on another loop) waits for `parent`."""
         if parent.owner is self and parent.key == key:
             return True
-        elsewhere = [table.get(key) for table in list(self._tables.states.values())]
-        return any(flight is not None and leads_to(flight, parent) for flight in elsewhere)
-
-    def _start(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        flight: Flight[K],
-        coroutine: Coroutine[Any, Any, None],
-        may_be_eager: bool,
-    ) -> asyncio.Task[None]:
-        context = self._new_context()
-        factory = loop.get_task_factory()
-        if sys.version_info >= (3, 12) and may_be_eager and (factory is None or factory is asyncio.eager_task_factory):
-            flight.boarding = True
-            task = asyncio.Task(coroutine, loop=loop, name=self._task_name, context=context, eager_start=True)
-            flight.boarding = False
-            return task
-        coroutine.send(None)  # up to `primed`
-        if factory is None or not may_be_eager:
-            return asyncio.Task(coroutine, loop=loop, name=self._task_name, context=context)
-        return loop.create_task(coroutine, name=self._task_name, context=context)
+        return any(leads_to(flight, parent) for flight in self.tables.of(key))
 
     def _share_for_this_turn(
         self, loop: asyncio.AbstractEventLoop, table: dict[K, Flight[K]], flight: Flight[K]
@@ -260,7 +259,7 @@ class Flights(Generic[K, V]):
             loop.call_soon(self._end_of_turn, table, flight, context=contextvars.Context())
 
     def _end_of_turn(self, table: dict[K, Flight[K]], flight: Flight[K]) -> None:
-        self._unlink(table, flight)
+        unlink(table, flight)
         flight.caller = flight.outcome = None
 
     async def _fly(
@@ -268,102 +267,103 @@ class Flights(Generic[K, V]):
         loop: asyncio.AbstractEventLoop,
         table: dict[K, Flight[K]],
         flight: Flight[K],
-        args: tuple[Any, ...],
-        kwargs: Mapping[str, Any],
+        plan: Plan,
+        call: Call,
     ) -> None:
+        args, kwargs = call
         try:
             if not flight.boarding:
                 await primed
             current.set(flight)
-            flight.outcome = value = await self._load(*args, **kwargs)
+            began = self._clock()
+            try:
+                flight.outcome = value = await plan.load(*args, **kwargs)
+            finally:
+                flight.load_time = self.counts.time(self._clock() - began)
             owner = self._owner()
             if owner is not None:
                 flight.is_stored = owner.take_in(flight, value, args, kwargs)
-            self.loads += 1
+            self.counts.loads += 1
         except BaseException as error:  # whatever ends a load, those who wait for it have to be told
             self._fail(loop, flight, error)
         self._land(table, flight)
 
     def _fail(self, loop: asyncio.AbstractEventLoop, flight: Flight[K], error: BaseException) -> None:
-        self.failures += 1
-        flight.outcome = failure_of(error, self.name, flight.key)
+        self.counts.failures += 1
+        if isinstance(error, asyncio.CancelledError):
+            self.counts.cancelled += 1
+        flight.outcome = self._instead(flight, failure_of(error, self._name_of(flight), flight.key))
         if isinstance(error, KeyboardInterrupt | SystemExit):
             # A task that ended in it would also be logged, since nobody asks a flight's task for its exception.
             raise_out_of(loop, error)
         if loop.is_closed():  # under the load: there is nobody left to tell
             flight.waiters.clear()
 
+    def _name_of(self, flight: Flight[K]) -> str:
+        return self.name if flight.plan is None else flight.plan.name
+
+    def _instead(self, flight: Flight[K], failure: Failure) -> Any:
+        """Give what those who wait are given for a failure: that, or an old value."""
+        owner = self._owner()
+        if owner is None or flight.is_detached or not isinstance(failure.error, Exception):
+            return failure
+        old = owner.take_failure(flight, failure.error)
+        return failure if old is MISSING else old
+
     def _land(self, table: dict[K, Flight[K]], flight: Flight[K]) -> None:
         flight.landed = True
-        if table.get(flight.key) is flight:
-            table.pop(flight.key, None)  # as in `_unlink`
+        unlink(table, flight)
         if flight.is_detached:
-            self._unlinked.discard(flight)
+            self.tables.forget(flight)
+        if flight.is_refresh:
+            self.refreshing -= 1
         if flight.grace is not None:
             flight.grace.cancel()
-        waiters, outcome = flight.waiters, flight.outcome
+        for timer in flight.limits:
+            timer.cancel()
         # A landed flight lets go of all: its context may be kept by a task that the load has left behind.
-        flight.waiters = {}
-        flight.task = flight.owner = flight.grace = None
+        self._hand_out(flight, flight.outcome)
+        flight.task = flight.owner = flight.grace = flight.plan = flight.epoch = flight.said = None
+        flight.limits = ()
         if not flight.boarding:
             flight.outcome = None
-        for future in waiters:
+
+    def _hand_out(self, flight: Flight[K], outcome: Any) -> None:
+        waiters, flight.waiters = flight.waiters, {}
+        overtaken_at = flight.overtaken_at
+        for future, came in waiters.items():
             if not future.done():
-                future.set_result(outcome)
+                future.set_result(outcome if overtaken_at is None or came < overtaken_at else AGAIN)
 
-    def _unlink(self, table: dict[K, Flight[K]], flight: Flight[K]) -> None:
-        if table.get(flight.key) is flight:
-            table.pop(flight.key, None)  # another thread, or a signal handler, may have detached it just now
+    # --- time limits ------------------------------------------------------------------------------------------------
 
-    # --- the owner --------------------------------------------------------------------------------------------------
+    def _limit(self, loop: asyncio.AbstractEventLoop, flight: Flight[K], plan: Plan) -> None:
+        timers: list[TimerHandle] = []
+        if plan.soft_timeout is not None:
+            timers.append(self._call_later(loop, plan.soft_timeout, lambda: self._serve_old(flight)))
+        if plan.timeout is not None:
+            timers.append(self._call_later(loop, plan.timeout, lambda: self._time_out(loop, flight)))
+        flight.limits = tuple(timers)
 
-    def detach(self, key: K) -> bool:
-        """Let the loads of a key store nothing and serve nobody but those who wait already; tell if there were any."""
-        found = False
-        for table in list(self._tables.states.values()):
-            flight = table.pop(key, None)
-            if flight is not None:
-                found |= not flight.landed
-                self._let_go(flight)
-        return found
+    def _serve_old(self, flight: Flight[K]) -> None:
+        """Let those who wait have an old value, if there is one, and the load go on without them."""
+        owner = self._owner()
+        if owner is None or flight.landed or flight.is_detached:
+            return
+        flight.is_late = True
+        old = owner.fallback(flight)
+        if old is not MISSING:
+            flight.goes_on = True
+            self._hand_out(flight, old)
 
-    def detach_flight(self, loop: asyncio.AbstractEventLoop, flight: Flight[K]) -> None:
-        """Do as `detach` does, for one flight of one loop."""
-        self._unlink(self._tables.enter(loop), flight)
-        self._let_go(flight)
-
-    def detach_all(self) -> None:
-        """Do as `detach` does, for all keys."""
-        for table in list(self._tables.states.values()):
-            for key in list(table):
-                flight = table.pop(key, None)
-                if flight is not None:
-                    self._let_go(flight)
-
-    def forget_unlinked(self) -> None:
-        """In a forked child: forget loads of the parent that nobody could join any more; they will not run here."""
-        self._unlinked.clear()
-
-    def reset_counters(self) -> None:
-        """Begin to count anew."""
-        self.misses = self.coalesced = self.loads = self.failures = self.abandoned = 0
-
-    def is_flying(self, key: K) -> bool:
-        """Tell whether a call for this key would join a load, on any loop."""
-        found = [table.get(key) for table in list(self._tables.states.values())]
-        return any(flight is not None and not flight.landed for flight in found)
-
-    def in_flight(self) -> int:
-        """Count the loads that a call could join, on all loops."""
-        return len(self._linked())
-
-    def _linked(self) -> list[Flight[K]]:
-        tables = list(self._tables.states.values())
-        return [flight for table in tables for flight in list(table.values()) if not flight.landed]
-
-    def airborne(self) -> list[Flight[K]]:
-        """All loads that have not ended, those included that nobody can join any more."""
-        return [*self._linked(), *self._unlinked]
+    def _time_out(self, loop: asyncio.AbstractEventLoop, flight: Flight[K]) -> None:
+        """Give a load up: tell those who wait, and let the next call begin anew, however long it takes to end."""
+        if flight.landed or flight.is_abandoned:
+            return
+        self.counts.timeouts += 1
+        outcome = self._instead(flight, Failure(LoadTimeout(self._name_of(flight), flight.key), None))
+        self._cancel(loop, flight)
+        self._hand_out(flight, outcome)
 
 
 _all: "weakref.WeakSet[Flights[Any, Any]]" = weakref.WeakSet()
@@ -373,6 +373,6 @@ def flights_in_the_air() -> list[Flight[Any]]:
     """All loads that are in the air in this process, for tests that must leave none behind."""
     while True:
         try:
-            return [flight for flights in list(_all) for flight in flights.airborne()]
+            return [flight for flights in list(_all) for flight in flights.tables.airborne()]
         except RuntimeError:  # another thread has just made a cache
             continue

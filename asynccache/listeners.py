@@ -105,6 +105,11 @@ class EvictionNotices:
                 except Exception as error:  # one listener's mistake must not keep others from hearing
                     self.report(_WHOSE, error)
 
+    def reset_counts(self) -> None:
+        """Begin to count anew."""
+        self.counts.clear()
+        self.callback_errors = self.dropped = 0
+
     def report(self, whose: str, error: BaseException) -> None:
         """Count a mistake in the user's functions, and show it where the application shows such things.
 

@@ -1,10 +1,43 @@
 """What a cache has counted."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from asynccache.protocols import EvictionCause
+
+_BUCKETS: Final = 24
+"""Of the histogram: the last one has what took longer than all others, more than an hour."""
+_FINEST: Final = 1024
+"""A second has so many units in which loads are timed: the first bucket is for what took less than one."""
+
+
+class LoadCounts:
+    """What a cache has counted of its loads, and of the hits that are more than a look-up."""
+
+    __slots__ = (
+        "abandoned", "buckets", "cancelled", "coalesced", "failures", "hits", "loads", "misses", "refreshes", "seconds",
+        "stale", "timeouts",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.misses = self.coalesced = self.loads = self.failures = self.abandoned = 0
+        self.cancelled = self.timeouts = self.refreshes = self.hits = self.stale = 0
+        self.seconds = 0.0
+        self.buckets = [0] * _BUCKETS
+
+    def time(self, seconds: float) -> float:
+        """Note how long a load took, and give it back."""
+        self.seconds += seconds
+        self.buckets[min(int(seconds * _FINEST).bit_length(), _BUCKETS - 1)] += 1
+        return seconds
+
+    def histogram(self) -> dict[float, int]:
+        """Give the number of loads by the time that they took at most, in seconds; only what is not zero."""
+        bounds = [2**i / _FINEST for i in range(_BUCKETS - 1)] + [math.inf]
+        return {bound: count for bound, count in zip(bounds, self.buckets, strict=True) if count}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -12,7 +45,9 @@ class CacheStats:
     """A snapshot of a cache's counters, since it was made or last cleared."""
 
     hits: int
-    """Calls answered by a stored value."""
+    """Calls answered by a stored value that was fresh."""
+    stale: int
+    """Calls answered by an old value."""
     misses: int
     """Calls that started a load."""
     coalesced: int
@@ -20,11 +55,17 @@ class CacheStats:
     loads: int
     """Loads that gave a value."""
     failures: int
-    """Loads that did not, cancelled ones included."""
+    """Loads that did not, cancelled ones and those included that ran out of time."""
+    cancelled: int
+    """Loads that ended in a cancellation, whoever asked for it."""
+    timeouts: int
+    """Loads that took longer than their `timeout`."""
     abandoned: int
     """Loads that were cancelled because nobody waited any more."""
+    refreshes: int
+    """Loads that were started behind, while the old value was served."""
     evictions: Mapping[EvictionCause, int]
-    """Entries that have left, by cause; `EvictionCause.CAPACITY` are the evictions."""
+    """Entries that have left, by cause."""
     callback_errors: int
     """Exceptions that listeners, weighers and functions given as options raised."""
     in_flight: int
@@ -33,26 +74,28 @@ class CacheStats:
     """Entries stored, among them expired ones that have not been swept yet."""
     weight: float
     """What they weigh together; their number, without a weigher."""
+    load_seconds: float
+    """How long all loads together took, by the cache's clock."""
+    load_times: Mapping[float, int]
+    """How many loads took up to so many seconds: a histogram by upper bounds, each twice the one before."""
     sweeper_alive: bool
     """Whether a sweep is planned or under way."""
 
 
 def total(parts: Sequence[CacheStats]) -> CacheStats:
     """Add up the counters of several stores."""
-    evictions: Counter[EvictionCause] = Counter()
-    for part in parts:
-        evictions.update(part.evictions)
-    return CacheStats(
-        hits=sum(part.hits for part in parts),
-        misses=sum(part.misses for part in parts),
-        coalesced=sum(part.coalesced for part in parts),
-        loads=sum(part.loads for part in parts),
-        failures=sum(part.failures for part in parts),
-        abandoned=sum(part.abandoned for part in parts),
-        evictions=dict(evictions),
-        callback_errors=sum(part.callback_errors for part in parts),
-        in_flight=sum(part.in_flight for part in parts),
-        size=sum(part.size for part in parts),
-        weight=sum(part.weight for part in parts),
-        sweeper_alive=any(part.sweeper_alive for part in parts),
-    )
+    sums: dict[str, object] = {}
+    for name in CacheStats.__dataclass_fields__:
+        values = [getattr(part, name) for part in parts]
+        if name in ("evictions", "load_times"):
+            sums[name] = _added(values)
+        else:
+            sums[name] = any(values) if name == "sweeper_alive" else sum(values)
+    return CacheStats(**sums)  # type: ignore[arg-type]  # each field by its name
+
+
+def _added(counts: Sequence[Mapping[EvictionCause, int]]) -> dict[EvictionCause, int]:
+    added: Counter[EvictionCause] = Counter()
+    for count in counts:
+        added.update(count)
+    return dict(added)

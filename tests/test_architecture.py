@@ -29,13 +29,17 @@ FLOORS: Final = {
     "locks": 4,
     "tags": 4,
     # 3: where entries are kept
-    "appraisal": 3,
+    "entry_store": 3,
     "memory": 3,
+    "plan_options": 3,
+    "store_options": 3,
     "stores": 3,
     # 2: one concern a file
+    "appraisal": 2,
     "batches": 2,
     "drain": 2,
     "flight": 2,
+    "flight_tables": 2,
     "flights": 2,
     "hitpath": 2,
     "listeners": 2,
@@ -56,7 +60,18 @@ FLOORS: Final = {
 }
 """The floor of every module and folder right inside the package."""
 
-MATES: Final = {"__main__": {"cli"}, "decorator": {"wrapping"}, "flights": {"flight"}, "drain": {"flight", "flights"}}
+MATES: Final = {
+    "__main__": {"cli"},
+    "appraisal": {"loading", "plan"},
+    "decorator": {"wrapping"},
+    "drain": {"flight", "flights"},
+    "flight": {"plan"},
+    "flight_tables": {"flight"},
+    "flights": {"flight", "flight_tables", "plan"},
+    "loading": {"flight", "flights", "plan"},
+    "memory": {"entry_store"},
+    "store_options": {"entry_store"},
+}
 """Who may import whom on the same floor."""
 
 IMPURE: Final = {

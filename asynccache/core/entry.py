@@ -48,5 +48,5 @@ class SlidingEntry(Entry[K, V]):
 
 def sliding(entry_type: type[Entry[K, V]]) -> type[SlidingEntry[K, V]]:
     """Make a policy's kind of entry one that has a `limit`: who needs none pays no memory for it."""
-    made = type("Sliding" + entry_type.__name__, (entry_type,), {"__slots__": ("limit",)})
+    made = type("Sliding" + entry_type.__name__, (entry_type,), {"__slots__": SlidingEntry.__slots__})
     return cast("type[SlidingEntry[K, V]]", made)

@@ -14,7 +14,10 @@ from dataclasses import dataclass
 from types import CodeType
 from typing import Any, Final, Protocol, TypeAlias
 
+from asynccache.bypass import Switch
 from asynccache.core.bounded import BoundedCache
+from asynccache.core.entry import NEVER
+from asynccache.core.generations import Generations
 from asynccache.hitpath.parameters import KeyOptions, Parameters
 from asynccache.protocols import MISSING
 
@@ -25,6 +28,7 @@ _OWN_NAMES: Final[Mapping[str, object]] = {
     "MISSING": MISSING,
     "hash": hash,
     "map": map,
+    "never": NEVER,
     "no_kwargs": {},
     "sorted": sorted,
     "tuple": tuple,
@@ -50,12 +54,18 @@ class HitOptions:
         expires: whether entries can expire.
         slides: whether a hit moves the deadline.
         copies: whether each caller gets a copy.
+        lasts: whether entries are `LastingEntry`s, which can have tags.
+        may_stay: whether some entries expire and others do not: those that do not are spared the clock.
+        can_be_bypassed: whether the cache can be switched off for a while.
     """
 
     stores: bool
     expires: bool
     slides: bool
     copies: bool
+    lasts: bool = False
+    may_stay: bool = False
+    can_be_bypassed: bool = False
 
 
 class CompiledFunction:
@@ -67,7 +77,8 @@ class CompiledFunction:
         key_options: what makes the key.
         hit_options: what a hit has to look at.
         policy: whose `hit_source` a hit runs.
-        names: further names that the source refers to: `key_of`, `vary_0`, ..., `copy`, `explain`, `clock`, `idle`.
+        names: further names that the source refers to: `key_of`, `vary_0`, ..., `copy`, `explain`, `clock`, `idle`,
+            `scope`.
 
     Attributes:
         source: the source, for those who want to read it.
@@ -97,7 +108,12 @@ class CompiledFunction:
         self._make: Callable[..., tuple[Function, Tally]] = namespace[f"{self._prefix}make"]
 
     def make(
-        self, cache: BoundedCache[Any, Any], fetch: Function, touch: Callable[[Any], None]
+        self,
+        cache: BoundedCache[Any, Any],
+        fetch: Function,
+        touch: Callable[[Any], None],
+        generations: Generations,
+        switch: Switch | None = None,
     ) -> tuple[Function, Tally]:
         """Make the wrapper for one store.
 
@@ -105,9 +121,11 @@ class CompiledFunction:
             cache: where hits are found.
             fetch: called with key, positional and keyword arguments at a miss.
             touch: called with the entry at a hit, by policies that ask for it.
+            generations: of the entries' tags.
+            switch: tells whether the cache was ever bypassed.
         """
         names = {self._prefix + name: value for name, value in cache.hit_names().items()}
-        return self._make(cache.entries, fetch, touch, **names)
+        return self._make(cache.entries, fetch, touch, generations, switch, **names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +151,7 @@ class _Source:
             f"def $split({p.declaration}):",
             f"    return {p.positional}, {p.keywords or '$no_kwargs'}",
             "",
-            f"def $make($entries, $fetch, $touch{''.join(f', ${name}' for name in self._hit_names())}):",
+            f"def $make({', '.join(f'${name}' for name in [*_OF_STORE, *self._hit_names()])}):",
             "    $hits = 0",
             "",
             f"    async def {self.name}({p.declaration}):",
@@ -162,6 +180,8 @@ class _Source:
             lines.append(f"$key = {key}")
             key = "$key"
         fetch = f"await $fetch({key}, {p.positional}, {p.keywords or '$no_kwargs'})"
+        if self.hit.can_be_bypassed:
+            lines += ["if $switch.used and $switch.mode() is not None:", f"    return {fetch}"]
         lines += self._look_up(key) if self.hit.stores else ["try:", f"    $hash({key})"]
         arguments = p.by_name(self.key.ignore)
         lines += ["except TypeError as $error:", f"    $explain($error, {key}, {arguments})"]
@@ -178,16 +198,28 @@ class _Source:
         lines = [f"$entry = $entries[{key}]"]
         on_hit = [_NAMES.sub(lambda match: "$" + match[0], self.policy.hit_source)] if self.policy.hit_source else []
         if self.hit.slides:
-            on_hit += ["$deadline = $now + $idle", "$limit = $entry.limit"]
+            idle_until = (
+                "$deadline = $entry.idle_until = $now + $idle" if self.hit.lasts else "$deadline = $now + $idle"
+            )
+            on_hit += [idle_until, "$limit = $entry.limit"]
             on_hit += ["$entry.deadline = $deadline if $deadline < $limit else $limit"]
         on_hit += ["$hits += 1", "$value = $entry.value" if self.hit.copies else "return $entry.value"]
-        if self.hit.slides:
-            lines += ["$now = $clock()", "if $now < $entry.deadline:"]
-        elif self.hit.expires:
-            lines += ["if $clock() < $entry.deadline:"]
+        lines += self._conditions()
         indent = "    " if self.hit.expires or self.hit.slides else ""
         return ["nonlocal $hits", "try:", *("    " + line for line in [*lines, *(indent + line for line in on_hit)])]
 
+    def _conditions(self) -> list[str]:
+        """The line, with what it needs, that looks whether a value that was found may be served."""
+        is_valid = " and $entry.seen == $generations.now" if self.hit.lasts else ""
+        if self.hit.slides:
+            return ["$now = $clock()", f"if $now < $entry.deadline{is_valid}:"]
+        if self.hit.may_stay:
+            return ["$deadline = $entry.deadline", f"if ($deadline is $never or $clock() < $deadline){is_valid}:"]
+        return [f"if $clock() < $entry.deadline{is_valid}:"] if self.hit.expires else []
+
+
+_OF_STORE: Final = ("entries", "fetch", "touch", "generations", "switch")
+"""What belongs to one store, in the order in which `make` is given it."""
 
 _NAMES: Final = re.compile(r"(?<![\w.])(?!if\b|else\b|and\b|or\b|not\b)[a-z]\w*")
 """The names that a policy's `hit_source` stands on, attributes and keywords left out."""

@@ -23,12 +23,14 @@ class KeyOptions:
         ignore: names of parameters that do not count.
         typed: whether 1 and 1.0 are different arguments.
         vary: how many context variables belong to the key.
+        scoped: whether the key lies in a namespace.
     """
 
     key: Callable[..., Any] | None = None
     ignore: frozenset[str] = frozenset()
     typed: bool = False
     vary: int = 0
+    scoped: bool = False
 
 
 class Parameters:
@@ -121,10 +123,13 @@ class Parameters:
     def key(self, options: KeyOptions) -> str:
         """The expression that makes the key.
 
-        It may refer to `{prefix}key_of`, the user's function, and to `{prefix}vary_0` and so on, which read context
-        variables, and give `{prefix}unset_0` and so on where these are not set. One parameter alone is its own key, as
-        all calls of one function have keys of one form.
+        In a namespace, it is a pair of `{prefix}scope` and the key. That may refer to `{prefix}key_of`, the user's
+        function, and to `{prefix}vary_0` and so on, which read context variables, and give `{prefix}unset_0` and so on
+        where these are not set. One parameter alone is its own key, as all calls of one function have keys of one form.
         """
+        return f"({self.prefix}scope, {self._own_key(options)})" if options.scoped else self._own_key(options)
+
+    def _own_key(self, options: KeyOptions) -> str:
         if options.key is not None:
             return f"{self.prefix}key_of({self.call})"
         counting = self.counting(options.ignore)

@@ -9,16 +9,18 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Final
 
+from asynccache.core.generations import read_tags
 from asynccache.errors import CacheClosed
 from asynccache.hitpath.compiled import CompiledFunction, Tally
 from asynccache.memory import MemoryTier
+from asynccache.plan import Plan
 from asynccache.protocols import Missing
 from asynccache.stats import CacheStats
 from asynccache.wrapping.typed import CachedFunction, CacheInfo, CacheParameters
 
 CONTROLS: Final = (
-    "cache_clear", "cache_close", "cache_contains", "cache_info", "cache_invalidate", "cache_key", "cache_lifespan",
-    "cache_parameters", "cache_peek", "cache_put", "cache_refresh", "cache_stats",
+    "cache_clear", "cache_close", "cache_contains", "cache_info", "cache_invalidate", "cache_invalidate_tags",
+    "cache_key", "cache_lifespan", "cache_parameters", "cache_peek", "cache_put", "cache_refresh", "cache_stats",
 )  # fmt: skip
 """The names under which a wrapper carries them."""
 
@@ -28,6 +30,7 @@ class Controls:
 
     Args:
         tier: the store.
+        plan: how its values are loaded and kept.
         compiled: tells the key of a call.
         tally: tells the hits.
         maxsize: as the user gave it.
@@ -39,6 +42,7 @@ class Controls:
     def __init__(
         self,
         tier: MemoryTier[Any, Any],
+        plan: Plan,
         compiled: CompiledFunction,
         tally: Tally,
         *,
@@ -48,6 +52,7 @@ class Controls:
         receiver: Callable[[], object] | None = None,
     ) -> None:
         self._tier = tier
+        self._plan = plan
         self._compiled = compiled
         self._tally = tally
         self._maxsize = maxsize
@@ -73,9 +78,10 @@ class Controls:
         return self._compiled.key_of(*self._with_receiver(args), **kwargs)
 
     def cache_info(self) -> CacheInfo:
-        flights = self._tier.flights
-        size = len(self._tier.entries) + flights.in_flight()
-        return CacheInfo(self._tally() + flights.coalesced, flights.misses, self._maxsize, size)
+        counts = self._tier.flights.counts
+        size = len(self._tier.store.entries) + len(self._tier.flights.tables.joinable())
+        hits = self._tally() + counts.hits + counts.stale + counts.coalesced
+        return CacheInfo(hits, counts.misses, self._maxsize, size)
 
     def cache_stats(self) -> CacheStats:
         return self._tier.stats(self._tally())
@@ -83,7 +89,7 @@ class Controls:
     def cache_parameters(self) -> CacheParameters:
         flights = self._tier.flights
         return CacheParameters(
-            typed=self._typed, maxsize=self._maxsize, tasks=flights.in_flight(), closed=flights.closed
+            typed=self._typed, maxsize=self._maxsize, tasks=len(flights.tables.joinable()), closed=flights.closed
         )
 
     def cache_clear(self) -> None:
@@ -93,17 +99,22 @@ class Controls:
     def cache_invalidate(self, /, *args: Any, **kwargs: Any) -> bool:
         return self._tier.invalidate(self.cache_key(*args, **kwargs))
 
+    def cache_invalidate_tags(self, *tags: str) -> None:
+        if not self._plan.is_lasting:
+            raise TypeError(f"{self._plan.name} has no tags: give it some by @async_cached(tags=...)")
+        self._tier.invalidate_tags(self._tier.store.generations.tags(read_tags("tags", tags)))
+
     def cache_contains(self, /, *args: Any, **kwargs: Any) -> bool:
         return self._tier.contains(self.cache_key(*args, **kwargs))
 
     def cache_peek(self, /, *args: Any, **kwargs: Any) -> Any | Missing:
-        return self._tier.peek(self.cache_key(*args, **kwargs))
+        return self._tier.store.peek(self.cache_key(*args, **kwargs))
 
     def cache_put(self, value: Any, /, *args: Any, **kwargs: Any) -> None:
         key = self.cache_key(*args, **kwargs)
         if self._tier.flights.closed:
             raise CacheClosed(self._tier.flights.name)
-        self._tier.put(key, value, *self._compiled.split(*self._with_receiver(args), **kwargs))
+        self._tier.put(self._plan, key, value, *self._compiled.split(*self._with_receiver(args), **kwargs))
 
     async def cache_refresh(self, /, *args: Any, **kwargs: Any) -> Any:
         key = self.cache_key(*args, **kwargs)
@@ -111,7 +122,7 @@ class Controls:
         if self._receiver is not None and receiver[0] is None:
             raise TypeError("there is no instance to call the method on: ask the class, and give the instance first")
         call = self._compiled.split(*receiver, **kwargs)
-        return self._copy(await self._tier.flights.fetch(key, *call))
+        return self._copy(await self._tier.flights.fetch(self._plan, key, *call))
 
     def set_closed(self, closed: bool) -> None:
         """Close the store of an instance that is met only after its method was closed."""

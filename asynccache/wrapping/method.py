@@ -130,6 +130,10 @@ class CachedMethod:
         forgotten = [controls.cache_invalidate(*rest, **kwargs) for controls in found]
         return any(forgotten)
 
+    def cache_invalidate_tags(self, *tags: str) -> None:
+        for controls in self._all():
+            controls.cache_invalidate_tags(*tags)
+
     def cache_contains(self, /, *args: Any, **kwargs: Any) -> bool:
         found, rest = self._addressed(args)
         return any(controls.cache_contains(*rest, **kwargs) for controls in found)

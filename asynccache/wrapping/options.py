@@ -1,57 +1,25 @@
-"""The decorator's options, read and refused where the user wrote them.
+"""The decorator's own options, about keys and calls, read and refused where the user wrote them.
 
 What cannot be meant is a `TypeError` or `ValueError` that says what to write instead. What is read here is right from
 then on, and no other file looks at it again.
 """
 
-import copy as copying
 import inspect
 from collections.abc import Callable, Iterable
 from contextvars import Context, ContextVar
-from datetime import timedelta
-from typing import Any, Literal, NoReturn, TypeAlias
+from typing import Any, NoReturn
 
 from asynccache.callables import accepts, refuse_coroutine_function
-from asynccache.core.expiry import seconds
-from asynccache.flights import OnAbandon
 from asynccache.hitpath.parameters import Parameters
+from asynccache.plan_options import refuse_no_function
 from asynccache.protocols import MISSING
 
-Copy: TypeAlias = Literal["deep", "shallow"] | Callable[[Any], Any]
-"""How each caller gets a copy: `copy.deepcopy`, `copy.copy`, or a function of the value."""
 
-
-def read_on_abandon(value: object) -> OnAbandon:
-    """Read `on_abandon`: "cancel", "finish", or a length of time."""
-    if value == "cancel":
-        return "cancel"
-    if value == "finish":
-        return "finish"
-    if isinstance(value, bool) or not isinstance(value, int | float | timedelta):
-        raise ValueError(f'on_abandon must be "cancel", "finish" or a number of seconds of grace, not {value!r}')
-    grace = seconds("on_abandon", value)
-    return "finish" if grace is None else grace
-
-
-def read_context(value: object) -> bool:
-    """Read `context`; tell whether loads run in a copy of their first caller's context."""
-    if value not in ("caller", "empty"):
-        raise ValueError(f'context must be "caller" (a copy of the first caller\'s) or "empty", not {value!r}')
-    return value == "caller"
-
-
-def read_copy(value: Copy | None) -> Callable[[Any], Any] | None:
-    """Read `copy`."""
-    if value is None:
-        return None
-    if callable(value):
-        refuse_coroutine_function("copy", value)
-        return value
-    if value == "deep":
-        return copying.deepcopy
-    if value == "shallow":
-        return copying.copy
-    raise ValueError(f'copy must be "deep", "shallow", a function of the value, or None, not {value!r}')
+def check_key(function: object) -> None:
+    """Refuse a `key` that cannot be called."""
+    if not callable(function):
+        raise TypeError(f"key must be callable with the call's arguments, not {function!r}")
+    refuse_coroutine_function("key", function)
 
 
 def read_key(function: Callable[..., Any], parameters: Parameters) -> None:
@@ -61,23 +29,10 @@ def read_key(function: Callable[..., Any], parameters: Parameters) -> None:
         raise TypeError(f"key is called with the call's arguments{first}: it must take as many as the function")
 
 
-def read_weigher(function: object) -> None:
-    """Refuse a `weigher` that does not take key and value."""
-    refuse_coroutine_function("weigher", function)
-    if callable(function) and not accepts(function, [None, None], {}):
-        raise TypeError("weigher is called with key and value: write a function of two arguments")
-
-
 def read_typed(value: object) -> None:
     """Refuse a `typed` that is neither yes nor no."""
     if not isinstance(value, bool):
         raise TypeError(f"typed must be True or False, not {value!r}")
-
-
-def read_name(value: object) -> None:
-    """Refuse a `name` that is no text."""
-    if value is not None and not isinstance(value, str):
-        raise TypeError(f"name must be a string, not {value!r}")
 
 
 def unset(variable: ContextVar[Any]) -> object:
@@ -86,14 +41,6 @@ def unset(variable: ContextVar[Any]) -> object:
         return Context().run(variable.get)
     except LookupError:
         return MISSING
-
-
-def read_clock(value: object) -> None:
-    """Refuse a `clock` that cannot be asked."""
-    if not callable(value):
-        raise TypeError(f"clock must be a function that gives seconds, such as time.monotonic, not {value!r}")
-    if not accepts(value, [], {}):
-        raise TypeError("clock is called with no arguments: write a function that takes none and gives seconds")
 
 
 def read_ignore(value: Iterable[str], parameters: Parameters, name: str) -> frozenset[str]:
@@ -141,9 +88,7 @@ def read_of_result(option: str, function: Callable[..., Any], parameters: Parame
     Raises:
         TypeError: it can be called in neither way.
     """
-    if not callable(function):
-        raise TypeError(f"{option} must be a function of the result and then the call's arguments, not {function!r}")
-    refuse_coroutine_function(option, function)
+    refuse_no_function(option, function)
 
     def of_result_alone(result: Any, /, *_args: Any, **_kwargs: Any) -> Any:
         return function(result)

@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from asynccache.core.bounded import BoundedCache
+from asynccache.entry_store import Rules
 from asynccache.hitpath.compiled import CompiledFunction, Function
-from asynccache.memory import MemoryTier, Rules
+from asynccache.memory import MemoryTier
+from asynccache.plan import Plan
+from asynccache.read_through import ReadThrough
 from asynccache.wrapping.controls import Controls
 
 
@@ -23,7 +26,8 @@ class Recipe:
         function: the user's function.
         compiled: its wrapper's code.
         new_cache: makes an empty bounded mapping.
-        rules: how values are treated.
+        rules: how entries are treated.
+        plan: how values are loaded and kept.
         maxsize, typed, copier: as the controls need them.
     """
 
@@ -31,6 +35,7 @@ class Recipe:
     compiled: CompiledFunction
     new_cache: Callable[[], BoundedCache[Any, Any]]
     rules: Rules
+    plan: Plan
     maxsize: int | None
     typed: bool
     copier: Callable[[Any], Any] | None
@@ -42,10 +47,14 @@ class Recipe:
             receiver: gives the instance or class that the controls' calls are made on.
         """
         cache = self.new_cache()
-        tier = MemoryTier(cache, self.rules, self.function)
-        wrapper, tally = self.compiled.make(cache, tier.flights.fetch, tier.touch)
+        tier: MemoryTier[Any, Any] = MemoryTier(cache, self.rules, self.plan)
+        # What is not asked for costs nothing: without old values and tags, a miss is a load, and nothing else.
+        fetch = ReadThrough(tier).fetch if self.plan.is_lasting else tier.flights.fetch
+        store = tier.store
+        wrapper, tally = self.compiled.make(cache, functools.partial(fetch, self.plan), store.touch, store.generations)
         controls = Controls(
             tier,
+            self.plan,
             self.compiled,
             tally,
             maxsize=self.maxsize,

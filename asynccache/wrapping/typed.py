@@ -79,6 +79,13 @@ class CachedFunction(Protocol[P, R]):
         """Forget this call's value, and what a load under way will bring; tell whether there was anything."""
         ...
 
+    def cache_invalidate_tags(self, *tags: str) -> None:
+        """Forget all values that carry one of these tags, and what loads under way will bring if it carries one.
+
+        It takes the same time however many there are. Raises `TypeError` where the option `tags` was not given.
+        """
+        ...
+
     def cache_contains(self, *args: P.args, **kwargs: P.kwargs) -> bool:
         """Tell whether this call's value is stored, or a load of it is under way on any loop. Counts as nothing."""
         ...

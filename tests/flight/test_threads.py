@@ -327,4 +327,4 @@ def test_hits_beside_evictions_in_another_thread(policy: str) -> None:
                 done.result()
     finally:
         sys.setswitchinterval(interval)
-    assert load.cache_info().currsize == len(load.cache_stats.__self__._tier.entries) <= 20  # type: ignore[attr-defined]
+    assert load.cache_info().currsize == len(load.cache_stats.__self__._tier.store.entries) <= 20  # type: ignore[attr-defined]

@@ -21,7 +21,7 @@ def test_puts_outside_of_a_loop_clear_away_after_themselves() -> None:
     for key in range(10_000):
         load.cache_put(key, key)
     assert load.cache_info().currsize == 10
-    assert tier_of(load)._wheel.size < 500
+    assert tier_of(load).store._due._wheel.size < 500
 
 
 def test_puts_outside_of_a_loop_sweep_what_has_expired() -> None:
@@ -53,7 +53,7 @@ def test_a_peak_is_forgotten_with_what_was_stored() -> None:
     for key in range(5_000):
         load.cache_put(0, key)
         load.cache_invalidate(key)
-    assert tier_of(load)._wheel.size < 500
+    assert tier_of(load).store._due._wheel.size < 500
 
 
 def test_no_weight_at_all_stores_nothing() -> None:

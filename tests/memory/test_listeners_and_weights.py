@@ -279,7 +279,7 @@ async def test_weights_add_up(policy: str, steps: list[tuple[str, int, int]], op
 def check_books(load: Any, stored: list[Any], heard: Heard) -> None:
     """What was stored and has not been told to have left is there, and makes up the weight."""
     tier = load.cache_info.__self__._tier
-    there = [entry.value for entry in tier.entries.values()]
+    there = [entry.value for entry in tier.store.entries.values()]
     told = [value for _, value, _ in heard]
     assert len(told) + len(there) == len(stored)
     assert {id(value) for value in [*told, *there]} == {id(value) for value in stored}

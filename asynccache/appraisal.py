@@ -1,0 +1,103 @@
+"""On what terms a value is stored: its weight, its time, its tags, or that it is not stored at all.
+
+The user's own functions run here, and nothing else does: no lock is held, and what they raise is the caller's business.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from asynccache.core.bounded import BoundedCache
+from asynccache.core.generations import read_tags
+from asynccache.loading import Load
+from asynccache.plan import Plan, TagsOf
+from asynccache.protocols import MISSING
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a value weighs, how many seconds it is fresh (None for ever), and the names of its tags."""
+
+    weight: float
+    ttl: float | None
+    tags: tuple[str, ...] = ()
+
+
+NOT_STORED: Final = Terms(math.inf, 0.0)
+
+
+def fixed_terms(cache: BoundedCache[Any, Any], plan: Plan) -> Terms | None:
+    """The terms that hold for every value of a plan, if neither the value nor the user's functions decide them."""
+    expiry = plan.expiry
+    if cache.max_weight == 0:
+        return NOT_STORED
+    if plan.store_if is not None or callable(expiry.ttl) or cache.max_weight is not None or callable(plan.tags):
+        return None
+    return _checked(cache, plan, Terms(1, expiry.ttl, plan.tags))
+
+
+def appraise(
+    cache: BoundedCache[Any, Any],
+    plan: Plan,
+    said: Load | None,
+    key: object,
+    value: object,
+    call: tuple[tuple[Any, ...], Mapping[str, Any]],
+) -> Terms:
+    """Tell the terms of one value.
+
+    Args:
+        cache: where it would be stored.
+        plan: how it was loaded.
+        said: what its load has said itself, which counts more.
+        key, value: what would be stored.
+        call: what it was loaded with, by position and by name.
+
+    Raises:
+        Exception: whatever the user's functions raise, or what is wrong with what they give.
+    """
+    args, kwargs = call
+    if said is not None and not said.store:
+        return NOT_STORED
+    if plan.store_if is not None and not plan.store_if(value, *args, **kwargs):
+        return NOT_STORED
+    ttl = MISSING if said is None else said.ttl
+    tags = MISSING if said is None else said.tags
+    terms = Terms(
+        cache.weigh(key, value) if plan.weight is None else plan.weight,
+        plan.expiry.time_to_live(value, args, kwargs) if ttl is MISSING else ttl,
+        tags_of(plan.tags, value, args, kwargs) if tags is MISSING else tags,
+    )
+    return _checked(cache, plan, terms)
+
+
+def terms_of_error(
+    cache: BoundedCache[Any, Any], plan: Plan, said: Load | None, key: object, error: Exception, ttl: float | None
+) -> Terms:
+    """Tell the terms of an error that is remembered for `ttl` seconds. Its tags are those known without a result."""
+    if ttl == 0 or (said is not None and not said.store):
+        return NOT_STORED
+    try:
+        weight = cache.weigh(key, error)
+    except Exception:  # the weigher knows values only
+        weight = 1
+    tags = MISSING if said is None else said.tags
+    if tags is MISSING:
+        tags = () if callable(plan.tags) else plan.tags
+    return Terms(weight, ttl, tags) if cache.fits(weight) else NOT_STORED
+
+
+def _checked(cache: BoundedCache[Any, Any], plan: Plan, terms: Terms) -> Terms:
+    lives = terms.ttl != 0 or plan.freshness.lasts > 0
+    return terms if lives and plan.expiry.idle != 0 and cache.fits(terms.weight) else NOT_STORED
+
+
+def tags_of(option: TagsOf, value: object, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[str, ...]:
+    """Tell the tags of a value.
+
+    Raises:
+        TypeError: the function gave something else than strings.
+        Exception: whatever the function raises.
+    """
+    return read_tags("what tags() returns", option(value, *args, **kwargs)) if callable(option) else option

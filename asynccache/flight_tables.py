@@ -1,0 +1,82 @@
+"""Which loads a call can join: a table for each event loop, and what has left it.
+
+Decides who can be found, not what becomes of them. A flight that was detached (invalidated, overwritten, cleared away)
+still serves those who came before, but stores nothing, and nobody joins it any more.
+"""
+
+from collections.abc import Hashable
+from typing import Any, TypeVar
+
+from asynccache.flight import Flight
+from asynccache.loops import PerLoop
+
+K = TypeVar("K", bound=Hashable)
+
+
+class FlightTables(PerLoop[dict[K, Flight[K]]]):
+    """The flights of one cache, by loop and key."""
+
+    def __init__(self) -> None:
+        super().__init__(dict)
+        self._unlinked: set[Flight[K]] = set()
+
+    def of(self, key: K) -> list[Flight[K]]:
+        """Give the flights of a key, on whatever loop."""
+        found = [table.get(key) for table in list(self.states.values())]
+        return [flight for flight in found if flight is not None]
+
+    def is_flying(self, key: K) -> bool:
+        """Tell whether a call for this key would join a load, on any loop."""
+        return any(not flight.landed for flight in self.of(key))
+
+    def joinable(self) -> list[Flight[K]]:
+        """All loads that a call could join, on all loops."""
+        tables = list(self.states.values())
+        return [flight for table in tables for flight in list(table.values()) if not flight.landed]
+
+    def airborne(self) -> list[Flight[K]]:
+        """All loads that have not ended, those included that nobody can join any more."""
+        return [*self.joinable(), *self._unlinked]
+
+    def detach(self, key: K) -> bool:
+        """Let the loads of a key store nothing and serve nobody but those who wait already; tell if there were any."""
+        found = False
+        for table in list(self.states.values()):
+            flight = table.pop(key, None)
+            if flight is not None:
+                found |= not flight.landed
+                self._let_go(flight)
+        return found
+
+    def detach_flight(self, loop: Any, flight: Flight[K]) -> None:
+        """Do as `detach` does, for one flight of one loop."""
+        unlink(self.enter(loop), flight)
+        self._let_go(flight)
+
+    def detach_all(self) -> None:
+        """Do as `detach` does, for all keys."""
+        for table in list(self.states.values()):
+            for key in list(table):
+                flight = table.pop(key, None)
+                if flight is not None:
+                    self._let_go(flight)
+
+    def forget(self, flight: Flight[K]) -> None:
+        """A detached flight has landed."""
+        self._unlinked.discard(flight)
+
+    def forget_unlinked(self) -> None:
+        """In a forked child: forget loads of the parent that nobody could join any more; they will not run here."""
+        self._unlinked.clear()
+
+    def _let_go(self, flight: Flight[K]) -> None:
+        """Note of a flight that is in no table any more: it stores nothing, and still has to be seen to its end."""
+        flight.is_detached = True
+        if not flight.landed:
+            self._unlinked.add(flight)
+
+
+def unlink(table: dict[K, Flight[K]], flight: Flight[K]) -> None:
+    """Take a flight out of its table, if it is still there: by identity, as another may have its place."""
+    if table.get(flight.key) is flight:
+        table.pop(flight.key, None)  # another thread, or a signal handler, may have detached it just now

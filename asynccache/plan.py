@@ -1,0 +1,74 @@
+"""The plan of a load: how it is made, what becomes of its value, and how long anybody waits for it.
+
+A plan is made where the user writes options: for a decorated function once, for a cache once and again for each call
+that says otherwise. It travels with the flight, so that loads of many functions can share one cache.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+from asynccache.core.expiry import Expiry
+from asynccache.core.freshness import Freshness
+from asynccache.core.generations import NO_TAGS, Tags
+from asynccache.core.remembered_error import ErrorTerms
+
+OnAbandon: TypeAlias = Literal["cancel", "finish"] | float
+"""What becomes of a load that nobody waits for any more: cancelled at once, finished, or cancelled after so many
+seconds of grace."""
+
+TagsOf: TypeAlias = tuple[str, ...] | Callable[..., Iterable[str]]
+"""Tags, or a function of the result and then the call's arguments that gives them."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Plan:
+    """How to load, and what to do with what comes. All times are seconds.
+
+    Attributes:
+        name: what is loaded, in errors and in the names of tasks.
+        load: makes the value from a call's arguments.
+        expiry: how long a value is fresh.
+        freshness: what is promised before and after that.
+        store_if: a function of the result and then the call's arguments that tells whether to store it.
+        tags: what groups a value belongs to.
+        errors: exceptions that are remembered as answers.
+        timeout: after which a load is given up.
+        soft_timeout: after which an old value is served, if there is one, while the load goes on.
+        on_abandon: what becomes of a load that nobody waits for any more.
+        inherit_context: run the load in a copy of its first caller's context variables; else in an empty context.
+        weight: what the value weighs; None to have it weighed.
+        scope: the namespaces that the value lies in, the innermost last.
+        is_lasting: whether it is for a cache whose entries are `LastingEntry`s: they can have tags, and terms of
+            their own.
+    """
+
+    name: str
+    load: Callable[..., Awaitable[Any]]
+    expiry: Expiry = field(default_factory=Expiry)
+    freshness: Freshness = field(default_factory=Freshness)
+    store_if: Callable[..., object] | None = None
+    tags: TagsOf = ()
+    errors: ErrorTerms | None = None
+    timeout: float | None = None
+    soft_timeout: float | None = None
+    on_abandon: OnAbandon = "cancel"
+    inherit_context: bool = True
+    weight: float | None = None
+    scope: Tags = NO_TAGS
+    is_lasting: bool = False
+    task_name: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Say once what every load's task is called."""
+        object.__setattr__(self, "task_name", f"load of {self.name}")
+
+    @property
+    def has_time_limit(self) -> bool:
+        """Whether a clock runs while it loads."""
+        return self.timeout is not None or self.soft_timeout is not None
+
+    @property
+    def grace(self) -> float:
+        """How long a load goes on that nobody waits for, in seconds."""
+        return self.on_abandon if isinstance(self.on_abandon, int | float) else 0.0

@@ -1,0 +1,97 @@
+"""Reading through: what a call does that is not a plain hit.
+
+A value that is old may be served while one refresh runs behind it, an error may be remembered, a load that has just
+failed is not asked again, and a cache may be switched off for a while. Which of these, core decides (`freshness.py`);
+here it is done.
+"""
+
+import random
+from collections.abc import Hashable, Mapping
+from typing import Any, Final, Generic, TypeVar, cast
+
+from asynccache.bypass import Bypass, Switch
+from asynccache.core.freshness import Verdict
+from asynccache.core.lasting_entry import LastingEntry, judge
+from asynccache.core.remembered_error import RememberedError
+from asynccache.memory import MemoryTier
+from asynccache.plan import Plan
+from asynccache.protocols import MISSING, Missing
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+_SERVED: Final = (Verdict.FRESH, Verdict.REFRESH, Verdict.STALE)
+
+
+class ReadThrough(Generic[K, V]):
+    """Reads that start loads, of a tier whose entries are `LastingEntry`s.
+
+    Args:
+        tier: where values are kept.
+        switch: tells whether the tier is bypassed.
+    """
+
+    def __init__(self, tier: MemoryTier[K, V], switch: Switch | None = None) -> None:
+        self._tier = tier
+        self._switch = switch
+
+    async def fetch(self, plan: Plan, key: K, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> V:
+        """Give the value of `key`: what is stored, if it may be served, or what a load brings.
+
+        Args, Raises: those of `Flights.fetch`; and errors that are remembered for this key.
+        """
+        mode = None if self._switch is None or not self._switch.used else self._switch.mode()
+        if mode is Bypass.DISABLED:
+            loaded: V = await plan.load(*args, **kwargs)
+            return loaded
+        if mode is None:
+            found = self.find(plan, key, args, kwargs)
+            if found is not MISSING:
+                return found
+        return await self._tier.flights.fetch(plan, key, args, kwargs)
+
+    def find(self, plan: Plan, key: K, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> V | Missing:
+        """Give what can be served at once, and see to it that it is refreshed if it is time; `MISSING` if nothing can.
+
+        Raises:
+            Exception: the error that is remembered for this key.
+        """
+        store = self._tier.store
+        entry = store.kept(key)
+        value: Any = MISSING if entry is None else getattr(entry, "value", MISSING)
+        if entry is None or value is MISSING:
+            return MISSING
+        counts = self._tier.flights.counts
+        if isinstance(value, RememberedError):
+            counts.hits += 1
+            raise value.again()
+        now = store.rules.clock()
+        verdict = judge(entry, now, random.random)
+        if verdict is Verdict.FALLBACK and (now < entry.retry_at or self._is_late(key)):
+            counts.stale += 1
+            return cast("V", value)
+        if verdict not in _SERVED:
+            return MISSING
+        if verdict is Verdict.STALE:
+            counts.stale += 1
+        else:
+            counts.hits += 1
+        store.use(entry, now)
+        if verdict is not Verdict.FRESH and now >= entry.retry_at:
+            self._refresh(plan, entry, args, kwargs)
+        return cast("V", value)
+
+    def _is_late(self, key: K) -> bool:
+        return any(flight.is_late and not flight.landed for flight in self._tier.flights.tables.of(key))
+
+    def _refresh(self, plan: Plan, entry: LastingEntry[K, V], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        """Start a refresh behind, unless there is one or there are too many."""
+        flights = self._tier.flights
+        if flights.closed or flights.refreshing >= self._tier.rules.max_refreshes:
+            return
+        if not self._tier.claim(entry.key):
+            return
+        try:
+            flights.refresh(plan, entry.key, args, kwargs)
+        finally:
+            self._tier.release(entry.key)
