@@ -1,7 +1,7 @@
 """JSON that keeps types: what is read is of the very types that were written, and no others.
 
-Decides how values are spelled. What JSON has is written as it is; anything else as an object with one key, the tag, as in
-`{"$tuple": [1, 2]}`. A dict that JSON lacks, or that looks like a tag, is written as `{"$dict": [[key, value]]}`.
+Decides how values are spelled. What JSON has is written as it is; anything else as an object with one key, the tag, as
+in `{"$tuple": [1, 2]}`. A dict that JSON lacks, or that looks like a tag, is written as `{"$dict": [[key, value]]}`.
 
 A type is taken exactly: a subclass may carry more than its base, so it is refused instead of being flattened. Reading
 makes values of the types below and calls nothing else, whatever the bytes say.
@@ -15,10 +15,10 @@ from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from fractions import Fraction
 from operator import index
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 from uuid import UUID
 
-MOST_NESTED: Final = 200
+MOST_NESTED: Final = 100
 """Levels of JSON that are written: a list takes one, a tuple two, `$dict` three. Readers must not run out of stack."""
 
 _LONGEST_INT: Final = 2_048
@@ -34,11 +34,11 @@ class Undecodable(ValueError):
 
 
 def encode(value: object) -> bytes:
-    """Write a value: equal values of equal types, written in the same order, give the same bytes.
+    """Write a value; the same value gives the same bytes, also if sets happen to be in another order.
 
     Args:
-        value: None, bool, int, float, complex, str, bytes, bytearray, list, tuple, set, frozenset, dict, datetime, date,
-            time, timedelta, timezone, Decimal, Fraction, UUID; containers may hold any of these.
+        value: None, bool, int, float, complex, Decimal, Fraction, str, bytes, bytearray, datetime, date, time,
+            timedelta, timezone, UUID; or list, tuple, set, frozenset, dict of any of these.
 
     Returns:
         One line of UTF-8, without its end. Lone surrogates, which UTF-8 lacks, are written as Python's "surrogatepass".
@@ -74,48 +74,81 @@ class _Form(NamedTuple):
     ordered: bool = True
 
 
-def _clock_parts(moment: datetime | time) -> list[object]:
-    return [moment.replace(tzinfo=None).isoformat(), moment.fold, moment.tzinfo]
-
-
-def _zone_parts(zone: timezone) -> list[object]:
-    """The offset, and the name if it was given one."""
-    offset, name = zone.utcoffset(None), zone.tzname(None)
-    return [offset] if name == timezone(offset).tzname(None) else [offset, name]
+def _int(text: str) -> int:
+    return int(text, 16)
 
 
 def _base64(data: bytes | bytearray) -> str:
     return b64encode(data).decode("ascii")
 
 
+def _bytes(text: str) -> bytes:
+    return b64decode(text, validate=True)
+
+
+def _bytearray(text: str) -> bytearray:
+    return bytearray(_bytes(text))
+
+
+def _pairs(table: dict[Any, Any]) -> list[list[Any]]:
+    return [[key, value] for key, value in table.items()]
+
+
+def _clock_parts(moment: datetime | time) -> list[Any]:
+    return [moment.replace(tzinfo=None).isoformat(), moment.fold, moment.tzinfo]
+
+
+def _datetime(parts: list[Any]) -> datetime:
+    return datetime.fromisoformat(parts[0]).replace(fold=parts[1], tzinfo=parts[2])
+
+
+def _time(parts: list[Any]) -> time:
+    return time.fromisoformat(parts[0]).replace(fold=parts[1], tzinfo=parts[2])
+
+
+def _delta_parts(delta: timedelta) -> list[int]:
+    return [delta.days, delta.seconds, delta.microseconds]
+
+
+def _timedelta(parts: list[Any]) -> timedelta:
+    return timedelta(*parts)
+
+
+def _zone_parts(zone: timezone) -> list[Any]:
+    """The offset, and the name if it was given one."""
+    offset, name = zone.utcoffset(None), zone.tzname(None)
+    return [offset] if name == timezone(offset).tzname(None) else [offset, name]
+
+
+def _timezone(parts: list[Any]) -> timezone:
+    return timezone(*parts)
+
+
+def _fraction_parts(number: Fraction) -> list[int]:
+    return [number.numerator, number.denominator]
+
+
+def _fraction(parts: list[Any]) -> Fraction:
+    return Fraction(*map(index, parts))  # whole numbers only: of "1e1000000000", a billion digits would be worked out
+
+
 _FORMS: Final[dict[type, _Form]] = {
-    int: _Form("$int", hex, lambda text: int(text, 16)),
+    int: _Form("$int", hex, _int),
     float: _Form("$float", repr, float),
     complex: _Form("$complex", repr, complex),
-    bytes: _Form("$bytes", _base64, lambda text: b64decode(text, validate=True)),
-    bytearray: _Form("$bytearray", _base64, lambda text: bytearray(b64decode(text, validate=True))),
+    Decimal: _Form("$decimal", str, Decimal),
+    Fraction: _Form("$fraction", _fraction_parts, _fraction),
+    bytes: _Form("$bytes", _base64, _bytes),
+    bytearray: _Form("$bytearray", _base64, _bytearray),
     tuple: _Form("$tuple", list, tuple),
     set: _Form("$set", list, set, ordered=False),
     frozenset: _Form("$frozenset", list, frozenset, ordered=False),
-    dict: _Form("$dict", lambda table: [[key, value] for key, value in table.items()], dict),
+    dict: _Form("$dict", _pairs, dict),
+    datetime: _Form("$datetime", _clock_parts, _datetime),
     date: _Form("$date", date.isoformat, date.fromisoformat),
-    datetime: _Form(
-        "$datetime",
-        _clock_parts,
-        lambda parts: datetime.fromisoformat(parts[0]).replace(fold=parts[1], tzinfo=parts[2]),
-    ),
-    time: _Form(
-        "$time", _clock_parts, lambda parts: time.fromisoformat(parts[0]).replace(fold=parts[1], tzinfo=parts[2])
-    ),
-    timedelta: _Form(
-        "$timedelta", lambda delta: [delta.days, delta.seconds, delta.microseconds], lambda parts: timedelta(*parts)
-    ),
-    timezone: _Form("$timezone", _zone_parts, lambda parts: timezone(*parts)),
-    Decimal: _Form("$decimal", str, Decimal),
-    # `index` keeps out text: 1e1000000000 would be worked out
-    Fraction: _Form(
-        "$fraction", lambda number: [number.numerator, number.denominator], lambda parts: Fraction(*map(index, parts))
-    ),
+    time: _Form("$time", _clock_parts, _time),
+    timedelta: _Form("$timedelta", _delta_parts, _timedelta),
+    timezone: _Form("$timezone", _zone_parts, _timezone),
     UUID: _Form("$uuid", str, UUID),
 }
 """The types that JSON lacks, or of which it lacks some values."""
@@ -127,7 +160,7 @@ _text: Final = json.JSONEncoder(ensure_ascii=False, check_circular=False, allow_
 
 def _plain(value: Any, levels: int) -> object:
     """Spell a value in what JSON has."""
-    kind = type(value)
+    kind = cast("Any", type(value))
     if kind in (str, bool, type(None)):
         return value
     if (kind is int and value.bit_length() <= _LONGEST_INT) or (kind is float and math.isfinite(value)):
@@ -169,7 +202,7 @@ def _value_of(tag: str, payload: Any) -> object:
         raise Undecodable("not typed JSON (an unknown tag)")
     value = form.revive(payload)
     again = form.payload(value)
-    if not (again == payload if form.ordered else type(payload) is list and len(again) == len(payload)):
+    if not (again == payload if form.ordered else type(payload) is list and len(again) == len(cast("Any", payload))):
         raise Undecodable("not typed JSON (a payload that is not as it would be written)")
     return value
 
