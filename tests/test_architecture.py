@@ -47,6 +47,7 @@ FLOORS: Final = {
     "metrics": 2,
     "plan": 2,
     "serializers": 2,
+    "snapshots": 2,
     "sweeper": 2,
     # 1: what the floors above rest on; core is pure, the others need not be, and none knows another
     "bypass": 1,
@@ -70,6 +71,7 @@ MATES: Final = {
     "flights": {"flight", "flight_tables", "plan"},
     "loading": {"flight", "flights", "plan"},
     "memory": {"entry_store"},
+    "snapshots": {"serializers"},
     "store_options": {"entry_store"},
 }
 """Who may import whom on the same floor."""
