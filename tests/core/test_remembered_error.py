@@ -256,6 +256,28 @@ def test_no_code_of_the_class_is_run() -> None:
     assert made == ["first"]
 
 
+class Foreign(Exception):
+    """Stands for one whose class is written in another language: it can be pickled, and made in no other way."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self.args[0] == "refuse":
+            raise TypeError
+        return (Foreign, ("made anew",))
+
+
+def test_a_class_that_makes_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An exception that can only be pickled is copied so; one that cannot be copied is given itself, stripped."""
+    monkeypatch.setattr("asynccache.core.remembered_error.BuiltinFunctionType", Foreign)  # it has no such `__new__`
+    error = raised(lambda: Foreign("copy"))
+    again = RememberedError(error).again()
+    assert (again is not error, again.args, again.__traceback__) == (True, ("copy",), None)
+    error = raised(lambda: Foreign("refuse"))
+    remembered = RememberedError(error)
+    assert error.__traceback__ is not None
+    assert remembered.again() is error
+    assert error.__traceback__ is None
+
+
 def test_no_terms() -> None:
     """Without types, there is nothing to remember."""
     assert ErrorTerms.from_option(None) is None
