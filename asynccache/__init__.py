@@ -4,6 +4,9 @@ Put `@async_cached` on an `async def`, and it is computed once however many ask 
 is worth keeping, and swept away in the background.
 """
 
+from asynccache.cache.cache import Cache
+from asynccache.cache.warm_start import RestoreReport
+from asynccache.cache.warming import WarmReport
 from asynccache.core import (
     FIFOCache,
     GDSFCache,
@@ -14,13 +17,18 @@ from asynccache.core import (
     SieveCache,
     TinyLFUCache,
 )
+from asynccache.core.sizeof import sizeof
 from asynccache.decorator import async_cached
-from asynccache.errors import CacheClosed, CacheError, LoadCancelled, RecursiveLoad
+from asynccache.errors import CacheClosed, CacheError, LoadCancelled, LoadTimeout, RecursiveLoad
+from asynccache.loading import Load, current_load
+from asynccache.plan_options import LoadOptions
 from asynccache.protocols import MISSING, EvictionCause
+from asynccache.snapshots import SnapshotReport
 from asynccache.stats import CacheStats
 from asynccache.wrapping.typed import CachedFunction, CacheInfo
 
 __all__ = [
+    "Cache",
     "CacheClosed",
     "CacheError",
     "CacheInfo",
@@ -31,12 +39,20 @@ __all__ = [
     "GDSFCache",
     "LFUCache",
     "LRUCache",
+    "Load",
     "LoadCancelled",
+    "LoadOptions",
+    "LoadTimeout",
     "MISSING",
     "RandomCache",
     "RecursiveLoad",
+    "RestoreReport",
     "S3FIFOCache",
     "SieveCache",
+    "SnapshotReport",
     "TinyLFUCache",
+    "WarmReport",
     "async_cached",
+    "current_load",
+    "sizeof",
 ]

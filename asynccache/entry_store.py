@@ -227,11 +227,13 @@ class EntryStore(Generic[K, V]):
         value: V | Missing = MISSING if entry is None else value_of(entry)
         return value
 
-    def live(self) -> list[tuple[K, V]]:
-        """Give all keys with values that are fresh."""
-        entries: list[Entry[K, V]] = list(dict.values(self.entries))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]  # as in `_forget_all`
-        found = [(entry.key, self.peek(entry.key, old=False)) for entry in entries]
-        return [(key, value) for key, value in found if value is not MISSING]
+    def all_kept(self) -> Iterator[tuple[K, LastingEntry[K, V]]]:
+        """Give all entries that are of any use, as they are when their turn comes."""
+        # By way of `dict`: a hit in another thread may just be moving a key of an `OrderedDict`.
+        for key in list(dict.keys(self.entries)):  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType, reportUnknownVariableType]
+            entry = self.kept(key)
+            if entry is not None:
+                yield key, entry
 
     # --- removing -----------------------------------------------------------------------------------------------------
 

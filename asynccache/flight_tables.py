@@ -4,8 +4,10 @@ Decides who can be found, not what becomes of them. A flight that was detached (
 still serves those who came before, but stores nothing, and nobody joins it any more.
 """
 
+import asyncio
+import contextvars
 from collections.abc import Hashable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from asynccache.flight import Flight
 from asynccache.loops import PerLoop
@@ -48,7 +50,7 @@ class FlightTables(PerLoop[dict[K, Flight[K]]]):
                 self._let_go(flight)
         return found
 
-    def detach_flight(self, loop: Any, flight: Flight[K]) -> None:
+    def detach_flight(self, loop: asyncio.AbstractEventLoop, flight: Flight[K]) -> None:
         """Do as `detach` does, for one flight of one loop."""
         unlink(self.enter(loop), flight)
         self._let_go(flight)
@@ -80,3 +82,21 @@ def unlink(table: dict[K, Flight[K]], flight: Flight[K]) -> None:
     """Take a flight out of its table, if it is still there: by identity, as another may have its place."""
     if table.get(flight.key) is flight:
         table.pop(flight.key, None)  # another thread, or a signal handler, may have detached it just now
+
+
+def share_for_this_turn(loop: asyncio.AbstractEventLoop, table: dict[K, Flight[K]], flight: Flight[K]) -> None:
+    """Let tasks that ask in this same turn of the loop share what an eager load gave without waiting.
+
+    To them it was under way when they asked, as it is where loads are not started eagerly. If its value is stored
+    they find that anyway. The caller's own task is not among them: if it asks again, it means a new load.
+    """
+    caller = asyncio.current_task(loop)
+    if caller is not None and not flight.is_stored and not flight.is_detached:
+        flight.caller = caller
+        table[flight.key] = flight
+        loop.call_soon(_end_of_turn, table, flight, context=contextvars.Context())
+
+
+def _end_of_turn(table: dict[K, Flight[K]], flight: Flight[K]) -> None:
+    unlink(table, flight)
+    flight.caller = flight.outcome = None

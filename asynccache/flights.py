@@ -15,7 +15,6 @@ What is done with a value is the owner's business, as is every lock.
 """
 
 import asyncio
-import contextvars
 import weakref
 from asyncio import get_running_loop
 from collections.abc import Callable, Hashable, Mapping
@@ -24,7 +23,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 from asynccache.core.generations import Generations
 from asynccache.errors import CacheClosed, LoadTimeout, RecursiveLoad
 from asynccache.flight import AGAIN, Failure, Flight, FlightOwner, current, failure_of, leads_to, primed, start_task
-from asynccache.flight_tables import FlightTables, unlink
+from asynccache.flight_tables import FlightTables, share_for_this_turn, unlink
 from asynccache.loops import raise_out_of
 from asynccache.plan import Plan
 from asynccache.protocols import MISSING, Clock, Missing, TimerHandle
@@ -49,11 +48,13 @@ class Flights(Generic[K, V]):
         clock: what loads are timed by.
         call_later: starts a timer.
         generations: of the owner's tags; None if it has none.
+        tables: those of other flights, to be seen to their end together with these.
 
     Attributes:
         tables: the flights by key.
         counts: of loads.
         refreshing: refreshes under way.
+        batches: flights beside these that load many keys each, if there ever were any.
     """
 
     def __init__(
@@ -64,17 +65,19 @@ class Flights(Generic[K, V]):
         clock: Clock,
         call_later: CallLater,
         generations: Generations | None = None,
+        tables: FlightTables[K] | None = None,
     ) -> None:
         self.name = name
         self._owner = weakref.ref(owner)
         self._clock = clock
         self._call_later = call_later
         self._generations = generations
-        self.tables: FlightTables[K] = FlightTables()
+        self.tables: FlightTables[K] = FlightTables() if tables is None else tables
         # Closed, it takes no more calls; while it is finishing, it takes those that loads in the air make.
         self.closed = self.finishing = False
         self.counts = LoadCounts()
         self.refreshing = 0
+        self.batches: Flights[Any, Any] | None = None
         _all.add(self)
 
     # --- a caller ---------------------------------------------------------------------------------------------------
@@ -100,11 +103,7 @@ class Flights(Generic[K, V]):
         except KeyError:
             table = self.tables.enter(loop)
         parent = current.get()
-        flight = table.get(key)
-        if flight is None or (flight.landed and flight.caller is asyncio.current_task(loop)):
-            flight = self._launch(loop, table, Flight(key, self, plan), plan, (args, kwargs), parent)
-        else:
-            self._board(flight, parent)
+        flight = self.join(loop, table, plan, key, (args, kwargs), parent)
         future: asyncio.Future[Any] | None = None
         try:
             if flight.landed:  # its first step was its last
@@ -112,8 +111,7 @@ class Flights(Generic[K, V]):
                 if flight.caller is None:
                     flight.outcome = None
             else:
-                future = loop.create_future()
-                flight.waiters[future] = 0 if self._generations is None else self._generations.now
+                future = self.wait_for(loop, flight)
                 outcome = await future
         except BaseException:  # cancelled, or thrown away with its loop: however a caller goes, it is counted out
             if future is not None:
@@ -134,6 +132,28 @@ class Flights(Generic[K, V]):
             outcome.error.__context__ = context  # nor with what this caller was just handling
             del outcome, context  # or the error, by its traceback and this frame, would hold itself in memory
 
+    def join(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        table: dict[K, Flight[K]],
+        plan: Plan,
+        key: K,
+        call: Call,
+        parent: Flight[Any] | None,
+    ) -> Flight[K]:
+        """Give the load of a key: one in the air, or a new one. Whoever joins waits for it, and then tells `parent`."""
+        flight = table.get(key)
+        if flight is None or (flight.landed and flight.caller is asyncio.current_task(loop)):
+            return self._launch(loop, table, Flight(key, self, plan), plan, call, parent)
+        self._board(flight, parent)
+        return flight
+
+    def wait_for(self, loop: asyncio.AbstractEventLoop, flight: Flight[K]) -> "asyncio.Future[Any]":
+        """Give what will be told a load's outcome. Whoever waits for it no more has to `leave`."""
+        future: asyncio.Future[Any] = loop.create_future()
+        flight.waiters[future] = 0 if self._generations is None else self._generations.now
+        return future
+
     def refresh(self, plan: Plan, key: K, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         """Start a load that nobody waits for. There must be none in the air for this key on this loop."""
         loop = get_running_loop()
@@ -145,6 +165,14 @@ class Flights(Generic[K, V]):
         except BaseException:
             self.refreshing -= 1
             raise
+
+    def beside(self, owner: FlightOwner[K, Any]) -> "Flights[K, Any]":
+        """Make flights that end when these do, for what several loads have in common. They are not counted as these."""
+        return Flights(self.name, owner, clock=self._clock, call_later=self._call_later, tables=self.tables)
+
+    def in_flight(self) -> int:
+        """Count the loads that a call could join, on all loops."""
+        return sum(flight.owner is self for flight in self.tables.joinable())
 
     def kept_value(self, key: K) -> V | Missing:
         """Give the value that the owner has stored, be it fresh or old."""
@@ -219,7 +247,7 @@ class Flights(Generic[K, V]):
             coroutine.close()
             raise
         if flight.landed:
-            self._share_for_this_turn(loop, table, flight)
+            share_for_this_turn(loop, table, flight)
         else:
             # Nobody is to be told that a load was still running when somebody closed its loop by hand.
             task._log_destroy_pending = False  # type: ignore[attr-defined]
@@ -243,24 +271,6 @@ class Flights(Generic[K, V]):
         if parent.owner is self and parent.key == key:
             return True
         return any(leads_to(flight, parent) for flight in self.tables.of(key))
-
-    def _share_for_this_turn(
-        self, loop: asyncio.AbstractEventLoop, table: dict[K, Flight[K]], flight: Flight[K]
-    ) -> None:
-        """Let tasks that ask in this same turn of the loop share what an eager load gave without waiting.
-
-        To them it was under way when they asked, as it is where loads are not started eagerly. If its value is stored
-        they find that anyway. The caller's own task is not among them: if it asks again, it means a new load.
-        """
-        caller = asyncio.current_task(loop)
-        if caller is not None and not flight.is_stored and not flight.is_detached:
-            flight.caller = caller
-            table[flight.key] = flight
-            loop.call_soon(self._end_of_turn, table, flight, context=contextvars.Context())
-
-    def _end_of_turn(self, table: dict[K, Flight[K]], flight: Flight[K]) -> None:
-        unlink(table, flight)
-        flight.caller = flight.outcome = None
 
     async def _fly(
         self,

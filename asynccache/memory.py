@@ -6,6 +6,7 @@ know no values; here they meet, under one lock. No code of the user's runs under
 """
 
 import asyncio
+import dataclasses
 import itertools
 import os
 import weakref
@@ -173,6 +174,20 @@ class MemoryTier(Generic[K, V]):
             for _ in itertools.islice(self.store.sweep(), _SWEPT_A_PUT):
                 pass
 
+    def adopt(self, plan: Plan, key: K, value: V, terms: Terms) -> bool:
+        """Store a value from former times, unless there is a newer one, or a load of one; tell whether it is stored."""
+        terms = dataclasses.replace(terms, weight=self._cache.weigh(key, value))
+        gone: list[Removed] = []
+        with self.store.lock:
+            if self.store.kept(key) is not None or self.flights.tables.is_flying(key):
+                return False
+            if not self._cache.fits(terms.weight):
+                return False
+            evicted = self.store.enter(key, value, terms, plan, gone, 0.0)
+        self.store.tell_evicted(evicted)
+        self.store.notices.tell(gone)
+        return True
+
     def _appraise(
         self,
         plan: Plan,
@@ -196,6 +211,17 @@ class MemoryTier(Generic[K, V]):
             return True
         entry = self.store.kept(key)
         return entry is not None and isinstance(entry.value, RememberedError)
+
+    def get(self, key: K) -> V | Missing:
+        """Give a value that is fresh, for a reader that would not load it. Counts as a use, or as a miss."""
+        value = self.store.peek(key, old=False)
+        entry = self.store.kept(key)
+        if value is MISSING or entry is None:
+            self.flights.counts.misses += 1
+            return MISSING
+        self.flights.counts.hits += 1
+        self.store.use(entry, self.rules.clock())
+        return value
 
     def kept_value(self, key: K) -> V | Missing:
         """Give the value that is stored, be it fresh or old, if there is one. Counts as nothing."""
@@ -230,11 +256,12 @@ class MemoryTier(Generic[K, V]):
 
     def clear(self) -> None:
         """Forget everything, counters included, and what loads in the air will bring."""
-        self._forget_all()
+        self.forget_all()
         self.store.notices.reset_counts()
         self.flights.counts = LoadCounts()
 
-    def _forget_all(self) -> None:
+    def forget_all(self) -> None:
+        """Forget all values, and what loads in the air will bring."""
         with self.store.lock:
             self.flights.tables.detach_all()
             gone = self.store.forget_all()
@@ -251,7 +278,7 @@ class MemoryTier(Generic[K, V]):
         self.flights.closed = True
         await drain(self.flights, cancel=not wait, everywhere=True)
         self.store.sweeper.stop(asyncio.get_running_loop())
-        self._forget_all()
+        self.forget_all()
         await self.store.notices.drain()
 
     async def settle(self, *, wait: bool) -> None:
@@ -285,7 +312,7 @@ class MemoryTier(Generic[K, V]):
             refreshes=counts.refreshes,
             evictions=dict(self.store.notices.counts),
             callback_errors=self.store.notices.callback_errors,
-            in_flight=len(self.flights.tables.joinable()),
+            in_flight=self.flights.in_flight(),
             size=len(self.store.entries),
             weight=self._cache.weight,
             load_seconds=counts.seconds,

@@ -37,6 +37,7 @@ FLOORS: Final = {
     # 2: one concern a file
     "appraisal": 2,
     "batches": 2,
+    "bulk": 2,
     "drain": 2,
     "flight": 2,
     "flight_tables": 2,
@@ -64,6 +65,9 @@ FLOORS: Final = {
 MATES: Final = {
     "__main__": {"cli"},
     "appraisal": {"loading", "plan"},
+    "batches": {"flight", "flights", "loading", "plan"},
+    "bulk": {"flight", "flights", "plan"},
+    "cache": {"read_through"},
     "decorator": {"wrapping"},
     "drain": {"flight", "flights"},
     "flight": {"plan"},

@@ -10,14 +10,14 @@ import itertools
 import linecache
 import re
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import CodeType
 from typing import Any, Final, Protocol, TypeAlias
 
 from asynccache.bypass import Switch
 from asynccache.core.bounded import BoundedCache
 from asynccache.core.entry import NEVER
-from asynccache.core.generations import Generations
+from asynccache.core.generations import Generations, Tag
 from asynccache.hitpath.parameters import KeyOptions, Parameters
 from asynccache.protocols import MISSING
 
@@ -77,12 +77,11 @@ class CompiledFunction:
         key_options: what makes the key.
         hit_options: what a hit has to look at.
         policy: whose `hit_source` a hit runs.
-        names: further names that the source refers to: `key_of`, `vary_0`, ..., `copy`, `explain`, `clock`, `idle`,
-            `scope`.
+        names: further names that the source refers to: `key_of`, `vary_0`, ..., `copy`, `explain`, `clock`, `idle`.
 
     Attributes:
         source: the source, for those who want to read it.
-        key_of: gives the key of a call.
+        key_of: gives the key of a call, as it is within its namespace.
         split: gives the positional and the keyword arguments that a call passes on.
     """
 
@@ -114,6 +113,7 @@ class CompiledFunction:
         touch: Callable[[Any], None],
         generations: Generations,
         switch: Switch | None = None,
+        scope: Tag | None = None,
     ) -> tuple[Function, Tally]:
         """Make the wrapper for one store.
 
@@ -123,9 +123,10 @@ class CompiledFunction:
             touch: called with the entry at a hit, by policies that ask for it.
             generations: of the entries' tags.
             switch: tells whether the cache was ever bypassed.
+            scope: the namespace that keys lie in.
         """
         names = {self._prefix + name: value for name, value in cache.hit_names().items()}
-        return self._make(cache.entries, fetch, touch, generations, switch, **names)
+        return self._make(cache.entries, fetch, touch, generations, switch, scope, **names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +142,7 @@ class _Source:
         p = self.parameters
         lines = [
             f"def $key_for({p.declaration}):",
-            f"    $key = {p.key(self.key)}",
+            f"    $key = {p.key(replace(self.key, scoped=False))}",
             "    try:",
             "        $hash($key)",
             "    except TypeError as $error:",
@@ -218,7 +219,7 @@ class _Source:
         return [f"if $clock() < $entry.deadline{is_valid}:"] if self.hit.expires else []
 
 
-_OF_STORE: Final = ("entries", "fetch", "touch", "generations", "switch")
+_OF_STORE: Final = ("entries", "fetch", "touch", "generations", "switch", "scope")
 """What belongs to one store, in the order in which `make` is given it."""
 
 _NAMES: Final = re.compile(r"(?<![\w.])(?!if\b|else\b|and\b|or\b|not\b)[a-z]\w*")

@@ -79,7 +79,7 @@ class Controls:
 
     def cache_info(self) -> CacheInfo:
         counts = self._tier.flights.counts
-        size = len(self._tier.store.entries) + len(self._tier.flights.tables.joinable())
+        size = len(self._tier.store.entries) + self._tier.flights.in_flight()
         hits = self._tally() + counts.hits + counts.stale + counts.coalesced
         return CacheInfo(hits, counts.misses, self._maxsize, size)
 
@@ -89,7 +89,7 @@ class Controls:
     def cache_parameters(self) -> CacheParameters:
         flights = self._tier.flights
         return CacheParameters(
-            typed=self._typed, maxsize=self._maxsize, tasks=len(flights.tables.joinable()), closed=flights.closed
+            typed=self._typed, maxsize=self._maxsize, tasks=flights.in_flight(), closed=flights.closed
         )
 
     def cache_clear(self) -> None:

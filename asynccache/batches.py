@@ -1,0 +1,182 @@
+"""Batches: many loads of one key each, made by one call that is given many keys.
+
+Decides when a batch is complete and who gets what of it. Each key has a flight of its own, which waits for the batch as
+any load waits for another; so one caller who leaves disturbs nobody, and a batch that nobody waits for any more is
+cancelled as any load is. The idea is that of DataLoader (Facebook, 2015).
+"""
+
+import asyncio
+import contextvars
+from collections import Counter
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from typing import Any, Final, TypeAlias
+
+from asynccache.errors import LeftOut
+from asynccache.flight import Flight, current
+from asynccache.flights import CallLater, Flights
+from asynccache.loading import Load
+from asynccache.loops import PerLoop
+from asynccache.plan import Plan
+from asynccache.protocols import MISSING
+
+LoadMany: TypeAlias = Callable[[list[Any]], Awaitable[Mapping[Any, Any] | Sequence[Any]]]
+"""Loads many keys at once: gives a mapping, or a sequence with one item for each key, in their order."""
+
+
+class Batch:
+    """Keys that are loaded together.
+
+    Args:
+        load: loads many keys.
+        plan: of the first key's load.
+        loop: where it is loaded.
+
+    Attributes:
+        plan: of the load of many keys.
+        keys: with the number of loads that wait for each.
+        is_complete: done when no more keys are taken.
+        values: what came of it.
+        said: what the load of many keys has said of its values.
+    """
+
+    def __init__(self, load: LoadMany, plan: Plan, loop: asyncio.AbstractEventLoop) -> None:
+        self.load = load
+        self.plan = Plan(
+            name=plan.name,
+            load=_run,
+            expiry=plan.expiry,
+            inherit_context=plan.inherit_context,
+            is_lasting=plan.is_lasting,
+        )
+        self.keys: Counter[Hashable] = Counter()
+        self.is_complete: asyncio.Future[None] = loop.create_future()
+        self.values: Mapping[Any, Any] | None = None
+        self.said: Load | None = None
+
+    def complete(self) -> None:
+        """Take no more keys: let the load begin."""
+        if not self.is_complete.done():
+            self.is_complete.set_result(None)
+
+    def leave(self, key: Hashable) -> None:
+        """One who asked for a key does not wait for it any more: before the load begins, it need not be loaded."""
+        if not self.is_complete.done():
+            self.keys[key] -= 1
+            self.keys += Counter()  # keeps what is above zero
+
+
+class Batcher:
+    """Puts keys that are asked for at about the same time into one batch.
+
+    Args:
+        load: loads many keys.
+        max_size: keys in a batch at most; None for no bound.
+        max_wait: seconds that a batch waits for more keys after its first; 0 for the rest of the loop's turn.
+        call_later: starts a timer.
+    """
+
+    def __init__(
+        self, load: LoadMany, *, call_later: CallLater, max_size: int | None = None, max_wait: float = 0.0
+    ) -> None:
+        self._load = load
+        self._max_size = max_size
+        self._max_wait = max_wait
+        self._call_later = call_later
+        self._open: PerLoop[list[Batch]] = PerLoop(list)
+
+    async def value(self, key: Hashable) -> Any:
+        """Give the value of one key: to be called by its load.
+
+        Raises:
+            LeftOut: a `KeyError`; the batch gave no value for it.
+            Exception: what the batch gave as its value, or what the whole batch ended in.
+        """
+        flight = current.get()
+        if flight is None or flight.plan is None or not isinstance(flight.owner, Flights):
+            raise RuntimeError("a batch is waited for by loads only")
+        batch = self._batch(flight.plan, key)
+        try:
+            if batch.values is None:
+                batch.values = await _common(flight.owner).fetch(batch.plan, batch, (batch,), {})
+        finally:
+            batch.leave(key)
+        flight.said = batch.said
+        value = batch.values.get(key, MISSING)
+        if value is MISSING:
+            raise LeftOut(key)
+        if isinstance(value, Exception):
+            raise value
+        return value
+
+    def _batch(self, plan: Plan, key: Hashable) -> Batch:
+        """Put a key into the open batch of this loop, or into a new one."""
+        loop = asyncio.get_running_loop()
+        waiting = self._open.enter(loop)
+        if not waiting or waiting[0].is_complete.done():
+            waiting[:] = [Batch(self._load, plan, loop)]
+            if self._max_wait:
+                self._call_later(loop, self._max_wait, waiting[0].complete)
+            else:
+                loop.call_soon(waiting[0].complete, context=contextvars.Context())
+        batch = waiting[0]
+        batch.keys[key] += 1
+        if len(batch.keys) == self._max_size:
+            batch.complete()
+        return batch
+
+
+async def _run(batch: Batch) -> Mapping[Any, Any]:
+    """The load of a batch."""
+    await batch.is_complete
+    keys = list(batch.keys)
+    flight = current.get()
+    batch.said = Load(tuple(keys), MISSING, batch.plan)
+    if flight is not None:
+        flight.said = batch.said
+    return as_mapping(keys, await batch.load(keys))
+
+
+def as_mapping(keys: list[Any], found: object) -> Mapping[Any, Any]:
+    """Read what a load of many keys gives.
+
+    Raises:
+        TypeError: it is neither a mapping nor a list.
+        ValueError: it is a list of another length.
+    """
+    if isinstance(found, Mapping):
+        return found
+    if isinstance(found, Sequence) and not isinstance(found, str | bytes):
+        if len(found) == len(keys):
+            return dict(zip(keys, found, strict=True))
+        raise ValueError(f"a load of {len(keys)} keys gave {len(found)} values: give one for each, or a mapping")
+    raise TypeError(
+        f"a load of many keys must give a mapping, or a list as long as its keys, not {type(found).__name__}"
+    )
+
+
+class _Nobody:
+    """Owns the flights of batches: stores nothing, as each key's own flight does that."""
+
+    def begin(self, flight: Flight[Any], /) -> None: ...
+
+    def take_in(self, _flight: Flight[Any], _value: Any, _args: object, _kwargs: object, /) -> bool:
+        return False
+
+    def take_failure(self, _flight: Flight[Any], _error: Exception, /) -> Any:
+        return MISSING
+
+    def fallback(self, _flight: Flight[Any], /) -> Any:
+        return MISSING
+
+    def kept_value(self, _key: Any, /) -> Any:
+        return MISSING
+
+
+_NOBODY: Final = _Nobody()
+
+
+def _common(flights: Flights[Any, Any]) -> Flights[Any, Any]:
+    """Give the flights that the batches of a cache have, which end when the cache is closed."""
+    if flights.batches is None:
+        flights.batches = flights.beside(_NOBODY)
+    return flights.batches

@@ -1,0 +1,1 @@
+"""`Cache`: a cache that services hold in their hands."""

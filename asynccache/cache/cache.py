@@ -1,0 +1,374 @@
+"""`Cache`: get, set, load, many keys at once, namespaces and tags.
+
+Decides the face that services see. What is done is decided below: `engine.py` makes plans of options, the tier stores,
+flights load.
+"""
+
+import functools
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterable, Mapping
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Any, Literal, NoReturn, Self, TypeVar, Unpack
+
+from asynccache.batches import Batcher, LoadMany, as_mapping
+from asynccache.bulk import fetch_many
+from asynccache.bypass import Bypass
+from asynccache.cache import warm_start
+from asynccache.cache.engine import Engine, split_key
+from asynccache.cache.warm_start import Path, RestoreReport
+from asynccache.cache.warming import Progress, WarmReport, warm
+from asynccache.core.bounded import BoundedCache
+from asynccache.core.expiry import Seconds, Ttl, seconds
+from asynccache.core.generations import NO_TAGS, Tags, read_tags
+from asynccache.errors import LeftOut
+from asynccache.flight import Failure
+from asynccache.listeners import AnyListener
+from asynccache.plan import OnAbandon, Plan
+from asynccache.plan_options import LoadOptions
+from asynccache.protocols import MISSING, Clock, Missing, SupportsTimers
+from asynccache.snapshots import SnapshotReport
+from asynccache.stats import CacheStats
+from asynccache.store_options import Copy, StoreOptions
+from asynccache.sweeper import start_timer
+
+K = TypeVar("K", bound=Hashable)
+T = TypeVar("T")
+
+
+class Cache:
+    """A cache to hold in one's hands, to share between functions, and to divide into namespaces.
+
+    Safe to use from several threads and event loops. Use it as `async with Cache(...) as cache:`, or close it by
+    `aclose()` when it is not needed any more.
+
+    Args:
+        maxsize: entries at most. 1,024 unless said otherwise (no bound if there is a `max_weight`); None for no bound,
+            0 to store nothing and only share loads.
+        max_weight: what all entries may weigh together.
+        weigher: a function of key and value that tells an entry's weight; `sizeof`, which estimates bytes, by default.
+        policy, idle, copy, on_evict, max_refreshes, clock: as for `async_cached`.
+        name: what the cache is called in errors and logs.
+        ttl, jitter, stale, stale_if_error, error_backoff, refresh_ahead, early, timeout, soft_timeout, errors,
+            store_if, tags, on_abandon, context: as for `async_cached`; for calls that do not say otherwise. Functions among them
+            are given the result alone.
+
+    Raises:
+        TypeError: an option is of the wrong kind; the message says what to write instead.
+        ValueError: an option has no meaning.
+    """
+
+    def __init__(
+        self,
+        *,
+        maxsize: int | Missing | None = MISSING,
+        max_weight: float | None = None,
+        weigher: Callable[[Any, Any], float] | None = None,
+        policy: str | type[BoundedCache[Any, Any]] = "auto",
+        ttl: Ttl = None,
+        idle: Seconds | None = None,
+        jitter: Seconds | None = None,
+        stale: Seconds | None = None,
+        stale_if_error: Seconds | None = None,
+        error_backoff: Seconds | None = None,
+        refresh_ahead: float | None = None,
+        early: float | None = None,
+        max_refreshes: int = 32,
+        timeout: Seconds | None = None,
+        soft_timeout: Seconds | None = None,
+        errors: Mapping[type[Exception], Seconds | None] | None = None,
+        tags: Iterable[str] | Callable[..., Iterable[str]] | None = None,
+        store_if: Callable[..., object] | None = None,
+        on_abandon: OnAbandon | Seconds = "cancel",
+        context: Literal["caller", "empty"] = "caller",
+        copy: Copy | None = None,
+        on_evict: AnyListener | Iterable[AnyListener] | None = None,
+        name: str | None = None,
+        clock: Clock | SupportsTimers | None = None,
+    ) -> None:
+        given = {
+            "ttl": ttl, "jitter": jitter, "stale": stale, "stale_if_error": stale_if_error,
+            "error_backoff": error_backoff, "refresh_ahead": refresh_ahead, "early": early, "timeout": timeout,
+            "soft_timeout": soft_timeout, "errors": errors, "tags": tags, "store_if": store_if,
+            "on_abandon": on_abandon, "context": context,
+        }  # fmt: skip
+        own: dict[str, Any] = {} if clock is None else {"clock": clock}
+        options = StoreOptions(
+            maxsize=maxsize,
+            max_weight=max_weight,
+            weigher=weigher,
+            policy=policy,
+            idle=idle,
+            copy=copy,
+            on_evict=on_evict,
+            max_refreshes=max_refreshes,
+            name=name,
+            **own,
+        )
+        self._open(Engine(options, given), (), NO_TAGS)
+
+    def _open(self, engine: Engine, path: tuple[str, ...], scopes: Tags) -> None:
+        """Become a view of one namespace of an engine."""
+        self._engine = engine
+        self._path = path
+        self._scopes = scopes
+        self._plan = engine.root_plan if not scopes else engine.plan(scopes)
+        self._get, self._get_or_load = engine.lookups(self._plan)
+        # What is called most goes straight to the compiled look-ups, unless a subclass has its own.
+        for name, method, lookup in (
+            ("get", Cache.get, self._get),
+            ("get_or_load", Cache.get_or_load, self._get_or_load),
+        ):
+            if getattr(type(self), name) is method:
+                self.__dict__[name] = lookup
+
+    def _key(self, key: Hashable) -> Any:
+        return (self._scopes[-1], key) if self._scopes else key
+
+    def __repr__(self) -> str:
+        inside = "".join(f", namespace={name!r}" for name in self._path)
+        return f"<Cache {self._engine.name!r}{inside}: {len(self._engine.tier.store.entries)} entries>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Cache cannot be copied or pickled: make one in each process, or save it by snapshot(path)")
+
+    def __copy__(self) -> NoReturn:
+        self.__reduce__()
+
+    # --- one key ----------------------------------------------------------------------------------------------------
+
+    async def get(self, key: Hashable, default: Any = None) -> Any:
+        """Give the value of `key` if it is fresh, else `default`. Counts as a use."""
+        return await self._get(key, default)
+
+    async def get_or_load(self, key: Hashable, load: Callable[[], Awaitable[T]], **options: Unpack[LoadOptions]) -> T:
+        """Give the value of `key`; if there is none that may be served, load it, once for all who ask for it.
+
+        Args:
+            key: what it is known by.
+            load: a coroutine function without arguments that gives the value.
+            **options: how it is loaded and kept, where that differs from the cache's own.
+
+        Raises:
+            TypeError, ValueError: an option that cannot be meant, or a key that cannot be in a dict.
+            CacheClosed: the cache was closed.
+            LoadCancelled, LoadTimeout, RecursiveLoad: as for `async_cached`.
+            Exception: whatever the load raised.
+        """
+        value: T = await self._get_or_load(key, load, **options)
+        return value
+
+    async def set(self, key: Hashable, value: Any, **options: Unpack[LoadOptions]) -> None:
+        """Store a value. It holds against loads under way, which then store nothing.
+
+        Args:
+            key: what it is known by.
+            value: anything that can be given to several readers.
+            **options: `ttl`, `tags`, `weight` and whatever else differs from the cache's own.
+
+        Raises:
+            TypeError, ValueError: an option that cannot be meant, or a value that can be read only once.
+            CacheClosed: the cache was closed.
+        """
+        plan = self._engine.plan(self._scopes, options) if options else self._plan
+        self._set(plan, key, value)
+
+    def _set(self, plan: Plan, key: Hashable, value: Any) -> None:
+        self._engine.refuse_closed()
+        if self._engine.switch.mode() is Bypass.DISABLED:  # what was there is out of date all the same
+            self._engine.tier.invalidate(self._key(key))
+        else:
+            self._engine.tier.put(plan, self._key(key), value, (), {})
+
+    async def delete(self, key: Hashable) -> bool:
+        """Forget the value of `key`, and what a load under way will bring; tell whether there was anything."""
+        return self._engine.tier.invalidate(self._key(key))
+
+    async def contains(self, key: Hashable) -> bool:
+        """Tell whether there is a fresh value. Counts as nothing."""
+        return await self.peek(key, MISSING) is not MISSING
+
+    async def peek(self, key: Hashable, default: Any = None) -> Any:
+        """Give the value of `key` if it is fresh, else `default`. Counts as nothing."""
+        if self._engine.switch.mode() is not None:
+            return default
+        value = self._engine.tier.store.peek(self._key(key), old=False)
+        return default if value is MISSING else self._engine.copy(value)
+
+    async def touch(self, key: Hashable, ttl: Seconds | None) -> bool:
+        """Let a fresh value begin a new term of `ttl` seconds (None for ever); tell whether there is one."""
+        return self._engine.tier.store.renew(self._plan, self._key(key), seconds("ttl", ttl))
+
+    # --- many keys --------------------------------------------------------------------------------------------------
+
+    async def get_many(self, keys: Iterable[K]) -> dict[K, Any]:
+        """Give the fresh values of these keys, and nothing for the others."""
+        found = {key: await self.get(key, MISSING) for key in keys}
+        return {key: value for key, value in found.items() if value is not MISSING}
+
+    async def set_many(self, values: Mapping[Any, Any], **options: Unpack[LoadOptions]) -> None:
+        """Store several values; the options hold for each."""
+        plan = self._engine.plan(self._scopes, options) if options else self._plan
+        for key, value in values.items():
+            self._set(plan, key, value)
+
+    async def delete_many(self, keys: Iterable[Hashable]) -> int:
+        """Forget these keys, as `delete` does; tell of how many there was anything."""
+        return sum([await self.delete(key) for key in keys])
+
+    async def get_or_load_many(
+        self, keys: Iterable[K], load_many: LoadMany, **options: Unpack[LoadOptions]
+    ) -> dict[K, Any]:
+        """Give the values of several keys: those that may be served, those that are being loaded, and the rest by one
+        call of `load_many`.
+
+        Args:
+            keys: what they are known by.
+            load_many: a coroutine function of a list of keys that gives a mapping (or a list with one value for each).
+            **options: how they are loaded and kept.
+
+        Returns:
+            A mapping in the order of `keys`. What `load_many` leaves out is left out, and asked for again next time.
+
+        Raises:
+            Exception: whatever a load raised; or an exception that was given as a value.
+        """
+        engine = self._engine
+        wanted = list(dict.fromkeys(keys))
+        if engine.switch.mode() is Bypass.DISABLED:
+            loaded = as_mapping(wanted, await load_many(list(wanted)))
+            return {key: loaded[key] for key in wanted if key in loaded}
+        batcher = Batcher(load_many, call_later=functools.partial(start_timer, engine.options.clock))
+        plan = engine.plan(self._scopes, options, load=batcher.value)
+        found: dict[Any, Any] = {}
+        for key in wanted:
+            found[key] = engine.find(plan, self._key(key), (key,))
+        missing = [self._key(key) for key in wanted if found[key] is MISSING]
+        outcomes = await fetch_many(engine.tier.flights, plan, missing, lambda key: ((split_key(key)[1],), {}))
+        found |= {split_key(key)[1]: outcome for key, outcome in outcomes.items()}
+        return {key: engine.copy(self._given(found[key])) for key in wanted if not _is_left_out(found[key])}
+
+    @staticmethod
+    def _given(outcome: Any) -> Any:
+        if isinstance(outcome, Failure):
+            raise outcome.error.with_traceback(outcome.traceback)
+        return outcome
+
+    # --- groups -----------------------------------------------------------------------------------------------------
+
+    async def invalidate_tags(self, *tags: str) -> None:
+        """Forget all values that carry one of these tags, in whatever namespace, and what loads under way will bring.
+
+        It takes the same time however many there are. Their memory is given back in the background.
+        """
+        self._engine.invalidate_tags(*read_tags("tags", tags))
+
+    async def clear(self) -> None:
+        """Forget all values, and what loads under way will bring.
+
+        Of a namespace it takes the same time for any size; memory is given back in the background.
+        """
+        if self._scopes:
+            self._engine.tier.invalidate_tags(self._scopes[-1:])
+        else:
+            self._engine.tier.forget_all()
+
+    def namespace(self, name: str) -> "Cache":
+        """Give a view with keys of its own, which can be cleared alone. Bounds, tags, options and counters are shared.
+
+        Raises:
+            TypeError: `name` is no string.
+        """
+        if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"a namespace is named by a string, not {name!r}")
+        path = (*self._path, name)
+        view = object.__new__(Cache)
+        view._open(self._engine, path, (*self._scopes, self._engine.scope(path)))
+        return view
+
+    def keys(self) -> list[Any]:
+        """Give the keys that have a fresh value, of this namespace alone."""
+        return [key for key, _ in self.items()]
+
+    def items(self) -> list[tuple[Any, Any]]:
+        """Give the fresh values with their keys, of this namespace alone."""
+        scope = self._scopes[-1] if self._scopes else None
+        split = [(*split_key(key), key) for key, _ in self._engine.tier.store.all_kept()]
+        peek = self._engine.tier.store.peek
+        found = [(own, peek(key, old=False)) for space, own, key in split if space is scope]
+        return [(key, self._engine.copy(value)) for key, value in found if value is not MISSING]
+
+    def stats(self) -> CacheStats:
+        """Give all counters, of the whole cache."""
+        return self._engine.stats()
+
+    # --- before, after, and around ----------------------------------------------------------------------------------
+
+    async def snapshot(self, path: Path) -> SnapshotReport:
+        """Save all entries to a file, with what is left of their time.
+
+        Values that are no plain data (None, numbers, text, bytes, dates, lists, tuples, sets, dicts, ...) are counted
+        and left out.
+
+        Raises:
+            OSError: the file cannot be written; the one that was there still is.
+        """
+        return await warm_start.snapshot(self._engine, path)
+
+    async def restore(self, path: Path) -> RestoreReport:
+        """Take back the entries of a file, as far as their time is not over. The time between counts.
+
+        A file that is missing, damaged or of another version changes nothing; the report says so.
+        """
+        return await warm_start.restore(self._engine, path)
+
+    async def warm(
+        self,
+        keys: Iterable[K],
+        load: Callable[[K], Awaitable[Any]],
+        *,
+        concurrency: int = 8,
+        progress: Progress | None = None,
+        **options: Unpack[LoadOptions],
+    ) -> WarmReport:
+        """Load what is missing of these keys, so many at once. What fails is counted, and stops nothing.
+
+        Args:
+            keys: what to load; asked for one after the other, so it may be a long iterator.
+            load: a coroutine function of a key.
+            concurrency: loads at once.
+            progress: called after each key with how far it is.
+            **options: how they are loaded and kept.
+        """
+
+        def ask(key: K) -> Coroutine[Any, Any, Any]:
+            return self.get_or_load(key, functools.partial(load, key), **options)
+
+        return await warm(keys, ask, concurrency=concurrency, progress=progress)
+
+    def disabled(self) -> AbstractContextManager[None]:
+        """Within `with cache.disabled():`, this task and what it starts find and store nothing: every load is made."""
+        return self._engine.switch.turn(Bypass.DISABLED)
+
+    def refreshing(self) -> AbstractContextManager[None]:
+        """Within `with cache.refreshing():`, this task and what it starts load anew, and store what comes."""
+        return self._engine.switch.turn(Bypass.REFRESHING)
+
+    async def aclose(self, *, wait: bool = False) -> None:
+        """Take no more calls; cancel the loads and refreshes under way, or `wait` for them; forget everything.
+
+        A namespace is closed with its cache: its own `aclose` does nothing.
+        """
+        if not self._scopes:
+            await self._engine.tier.close(wait=wait)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+
+def _is_left_out(outcome: Any) -> bool:
+    return isinstance(outcome, Failure) and isinstance(outcome.error, LeftOut)

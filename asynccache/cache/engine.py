@@ -1,0 +1,219 @@
+"""What all views of one cache share: the tier, the defaults, the reads that start loads, and the compiled look-ups.
+
+Decides how a call's options and the cache's defaults become one plan, and how keys of namespaces are told apart.
+"""
+
+import dataclasses
+import inspect
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Mapping
+from typing import Any, Final, NoReturn
+
+from asynccache import plan_options
+from asynccache.bypass import Switch
+from asynccache.core.generations import Tag, Tags
+from asynccache.errors import CacheClosed
+from asynccache.hitpath.compiled import CompiledFunction, Function, HitOptions, Tally
+from asynccache.hitpath.parameters import KeyOptions, Parameters
+from asynccache.memory import MemoryTier
+from asynccache.plan import Plan
+from asynccache.protocols import MISSING
+from asynccache.read_through import ReadThrough
+from asynccache.stats import CacheStats
+from asynccache.store_options import StoreOptions
+
+DEFAULT_NAME: Final = "cache"
+
+
+class Engine:
+    """The works of one cache.
+
+    Args:
+        store_options: those of the cache as a whole.
+        defaults: `LoadOptions` for calls that do not say otherwise.
+
+    Raises:
+        TypeError, ValueError: a default that cannot be meant.
+    """
+
+    def __init__(self, store_options: StoreOptions, defaults: Mapping[str, Any]) -> None:
+        plan_options.refuse_without_ttl(defaults)
+        self.options = store_options
+        self.defaults = dict(defaults)
+        self.name = store_options.name or DEFAULT_NAME
+        rules = store_options.rules(self.name, expires=True, is_lasting=True)
+        self.tier: MemoryTier[Any, Any] = MemoryTier(store_options.new_cache(), rules)
+        self.switch = Switch()
+        self.reader: ReadThrough[Any, Any] = ReadThrough(self.tier, self.switch)
+        self.tallies: list[Tally] = []
+        self._compiled = [
+            (self.compiled(_get, scoped=scoped), self.compiled(_get_or_load, scoped=scoped)) for scoped in (False, True)
+        ]
+        self.root_plan = self.plan(())  # and what is wrong with the defaults is said at once
+
+    # --- plans ------------------------------------------------------------------------------------------------------
+
+    def plan(
+        self,
+        scope: Tags,
+        options: Mapping[str, Any] | None = None,
+        *,
+        name: str = "",
+        load: Callable[..., Awaitable[Any]] | None = None,
+        of_result: plan_options.OfResult = plan_options.of_result_alone,
+    ) -> Plan:
+        """Make a plan of a call's options, and of the defaults where it does not say otherwise.
+
+        Args:
+            scope: the namespaces that its keys lie in.
+            options: `LoadOptions`.
+            name: what is loaded, in errors.
+            load: makes the value; by default the function that is its only argument.
+            of_result: for options that are functions.
+
+        Raises:
+            TypeError, ValueError: an option that cannot be meant.
+        """
+        given = options or {}
+        plan_options.refuse_unknown(given, plan_options.LOAD_OPTIONS, self.name)
+        if given.get("weight") is not None and self.options.max_weight is None:
+            raise ValueError("weight requires max_weight: how much all entries of the cache together may weigh")
+
+        def of_either(option: str, function: Callable[..., Any]) -> Callable[..., Any]:
+            # The cache's own are given the result alone: they know no function's arguments.
+            return of_result(option, function) if option in given else plan_options.of_result_alone(option, function)
+
+        plan = plan_options.read_plan(
+            {**self.defaults, **given},
+            name=name or self.name,
+            load=_call if load is None else load,
+            of_result=of_either,
+            idle=self.options.idle_seconds,
+            is_lasting=True,
+        )
+        return dataclasses.replace(plan, scope=scope)
+
+    # --- keys -------------------------------------------------------------------------------------------------------
+
+    def scope(self, path: tuple[Hashable, ...]) -> Tag:
+        """Give the tag that all entries of a namespace carry, and that their keys begin with."""
+        with self.tier.store.lock:
+            return self.tier.store.generations.tag(path)
+
+    def invalidate_tags(self, *names: str) -> None:
+        """Forget what carries one of these tags."""
+        with self.tier.store.lock:
+            self.tier.invalidate_tags(self.tier.store.generations.tags(names))
+
+    # --- look-ups ---------------------------------------------------------------------------------------------------
+
+    def hit_options(self) -> HitOptions:
+        """Say what a hit has to look at."""
+        return HitOptions(
+            stores=self.options.stores,
+            expires=True,
+            slides=self.options.idle_seconds is not None,
+            copies=self.options.copier is not None,
+            lasts=True,
+            may_stay=self.options.idle_seconds is None,
+            can_be_bypassed=True,
+        )
+
+    def names(self) -> dict[str, object]:
+        """What the source of look-ups refers to by name."""
+        options = self.options
+        return {"copy": options.copier, "clock": options.clock, "idle": options.idle_seconds}
+
+    def compiled(self, function: Callable[..., Any], *, scoped: bool) -> CompiledFunction:
+        """Compile a look-up of a `key`, in the form of a function whose first parameter that is."""
+        parameters = Parameters(inspect.signature(function))
+        others = frozenset(parameter.name for parameter in parameters.all[1:])
+        return CompiledFunction(
+            function.__name__,
+            parameters,
+            KeyOptions(ignore=others, scoped=scoped),
+            self.hit_options(),
+            self.options.chosen_policy,
+            {**self.names(), "explain": _explain},
+        )
+
+    def lookups(self, plan: Plan) -> tuple[Function, Function]:
+        """Make `get` and `get_or_load` for one namespace."""
+        scope = plan.scope[-1] if plan.scope else None
+        get, get_or_load = self._compiled[scope is not None]
+
+        async def get_slowly(key: Any, args: tuple[Any, Any], _kwargs: object) -> Any:
+            self.refuse_closed()
+            found = MISSING if self.switch.mode() is not None else self.tier.get(key)
+            return args[1] if found is MISSING else found
+
+        def load(key: Any, args: tuple[Any, Any], options: dict[str, Any]) -> Coroutine[Any, Any, Any]:
+            chosen = self.plan(plan.scope, options) if options else plan
+            return self.reader.fetch(chosen, key, args[1:], {})
+
+        return self.make(get, get_slowly, scope), self.make(get_or_load, load, scope)
+
+    def find(self, plan: Plan, key: Any, args: tuple[Any, ...]) -> Any:
+        """Give what can be served at once, and see to it that it is refreshed; `MISSING` if nothing can."""
+        self.refuse_closed()
+        return MISSING if self.switch.mode() is not None else self.reader.find(plan, key, args, {})
+
+    def make(self, compiled: CompiledFunction, fetch: Function, scope: Tag | None) -> Function:
+        """Make a look-up for one namespace, and count its hits."""
+        store = self.tier.store
+        function, tally = compiled.make(store.cache, fetch, store.touch, store.generations, self.switch, scope)
+        self.tallies.append(tally)
+        return function
+
+    def stats(self) -> CacheStats:
+        """Give all counters."""
+        return self.tier.stats(sum(tally() for tally in self.tallies))
+
+    def refuse_closed(self) -> None:
+        """Refuse to be used after the end.
+
+        Raises:
+            CacheClosed: the cache was closed.
+        """
+        if self.tier.flights.closed:
+            raise CacheClosed(self.name)
+
+    def copy(self, value: Any) -> Any:
+        """Give a value as callers get it."""
+        copier = self.options.copier
+        return value if copier is None or value is MISSING else copier(value)
+
+
+async def _get(key: Hashable, default: Any = None) -> None:
+    """The form of `Cache.get`."""
+
+
+async def _get_or_load(key: Hashable, load: object, /, **options: object) -> None:
+    """The form of `Cache.get_or_load`."""
+
+
+def _call(load: Callable[[], Awaitable[Any]]) -> Awaitable[Any]:
+    """The load of a call that brings its own."""
+    if not callable(load):
+        hint = "give the function, not what it returns: lambda: ..." if inspect.isawaitable(load) else "give a function"
+        if inspect.iscoroutine(load):
+            load.close()  # or it would complain that it was never awaited
+        raise TypeError(f"load must be a coroutine function without arguments, not a {type(load).__name__}: {hint}")
+    loaded = load()
+    if not inspect.isawaitable(loaded):
+        raise TypeError(f"load must be a coroutine function, but it gave a {type(loaded).__name__}: write `async def`")
+    return loaded
+
+
+def _explain(error: TypeError, key: object, _arguments: dict[str, object]) -> NoReturn:
+    own_key = split_key(key)[1]
+    try:
+        hash(own_key)
+    except TypeError:
+        kind = type(own_key).__name__
+        raise TypeError(f"unhashable key ({kind}): use something that can be in a dict, such as a tuple") from None
+    raise error
+
+
+def split_key(key: Any) -> tuple[Tag | None, Any]:
+    """Tell the namespace that a key lies in, None for none, and the key as users know it."""
+    return key if type(key) is tuple and len(key) == 2 and isinstance(key[0], Tag) else (None, key)

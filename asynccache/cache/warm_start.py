@@ -1,0 +1,113 @@
+"""Saving what a cache holds to a file, and taking it back at the next start.
+
+Decides what is worth saving and what is still worth taking: the time between counts, and nothing that came meanwhile is
+overwritten. The file itself is the business of `snapshots.py`. It is written and read in a worker thread.
+"""
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from os import PathLike
+from typing import Any
+
+from anyio import to_thread
+
+from asynccache import snapshots
+from asynccache.appraisal import Terms
+from asynccache.cache.engine import Engine, split_key
+from asynccache.core.expiry import Expiry
+from asynccache.core.generations import Tag
+from asynccache.entry_store import value_of
+from asynccache.protocols import MISSING
+from asynccache.snapshots import SavedEntry, SnapshotReport
+
+Path = str | PathLike[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestoreReport:
+    """What became of the entries in a file.
+
+    Attributes:
+        restored: entries that the cache holds now.
+        expired: entries whose time was over.
+        refused: entries that the cache had something newer for, or no room.
+        problem: why nothing could be read, in words; None if all went well.
+    """
+
+    restored: int = 0
+    expired: int = 0
+    refused: int = 0
+    problem: str | None = None
+
+
+async def snapshot(engine: Engine, path: Path, *, wall: Callable[[], float] = time.time) -> SnapshotReport:
+    """Save what the cache holds. What cannot be encoded is counted and left out; errors and old tags are not saved.
+
+    Args:
+        engine: whose entries.
+        path: the file; replaced as a whole, so a reader sees the old one or the new one.
+        wall: tells the time of day in seconds.
+
+    Raises:
+        OSError: the file cannot be written; the old one is still there.
+    """
+    entries = list(_saved(engine))
+    saved_at = wall()
+    return await to_thread.run_sync(lambda: snapshots.write(path, entries, saved_at=saved_at, name=engine.name))
+
+
+def _saved(engine: Engine) -> Iterator[SavedEntry]:
+    now = engine.options.clock()
+    for key, entry in engine.tier.store.all_kept():
+        value = value_of(entry)
+        if value is not MISSING:
+            left = entry.fresh_until - now
+            scope, own_key = split_key(key)
+            yield SavedEntry(
+                key=own_key,
+                value=value,
+                ttl=None if left == math.inf else left,
+                tags=tuple([tag.name for tag in entry.tags if isinstance(tag.name, str)]),
+                namespace=() if scope is None else _path(scope),
+            )
+
+
+def _path(scope: Tag) -> tuple[object, ...]:
+    path: Any = scope.name
+    return tuple(path)
+
+
+async def restore(engine: Engine, path: Path, *, wall: Callable[[], float] = time.time) -> RestoreReport:
+    """Take back what was saved, as far as it is still of use. A file that is missing or damaged changes nothing.
+
+    Args:
+        engine: that gets the entries.
+        path: the file.
+        wall: tells the time of day in seconds.
+    """
+    found = await to_thread.run_sync(snapshots.read, path)
+    away = max(0.0, wall() - found.saved_at)  # a clock that was put back makes nothing younger
+    restored = expired = 0
+    for saved in found.entries:
+        left = None if saved.ttl is None else saved.ttl - away
+        if left is not None and left + engine.root_plan.freshness.lasts <= 0:
+            expired += 1
+        else:
+            restored += _adopt(engine, saved, left)
+    refused = len(found.entries) - restored - expired
+    return RestoreReport(restored=restored, expired=expired, refused=refused, problem=found.problem)
+
+
+def _adopt(engine: Engine, saved: SavedEntry, left: float | None) -> bool:
+    path = saved.namespace
+    scopes = tuple([engine.scope(path[: i + 1]) for i in range(len(path))])
+    # What is left of its time was drawn by lot once; it is not lengthened again.
+    plan = dataclasses.replace(engine.root_plan, scope=scopes, expiry=Expiry(idle=engine.options.idle_seconds))
+    key: Any = (scopes[-1], saved.key) if scopes else saved.key
+    try:
+        return engine.tier.adopt(plan, key, saved.value, Terms(1, left, saved.tags))
+    except TypeError:  # a key that cannot be one
+        return False
