@@ -5,7 +5,7 @@ The user's own functions run here, and nothing else does: no lock is held, and w
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from asynccache.core.bounded import BoundedCache
@@ -17,14 +17,24 @@ from asynccache.protocols import MISSING
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What a value weighs, how many seconds it is fresh (None for ever), and the names of its tags."""
+    """On what terms a value is stored.
+
+    Attributes:
+        weight: what it weighs.
+        ttl: how many seconds it is fresh; None for ever.
+        tags: the names of its tags; they count even if it is not stored, as they tell whether it is out of date.
+        is_stored: whether it is stored at all.
+        is_renewal: whether it is the old value, for a new term.
+    """
 
     weight: float
     ttl: float | None
     tags: tuple[str, ...] = ()
+    is_stored: bool = True
+    is_renewal: bool = False
 
 
-NOT_STORED: Final = Terms(math.inf, 0.0)
+NOT_STORED: Final = Terms(math.inf, 0.0, is_stored=False)
 
 
 def fixed_terms(cache: BoundedCache[Any, Any], plan: Plan) -> Terms | None:
@@ -58,16 +68,18 @@ def appraise(
         Exception: whatever the user's functions raise, or what is wrong with what they give.
     """
     args, kwargs = call
+    said_tags = MISSING if said is None else said.tags
+    tags = tags_of(plan.tags, value, args, kwargs) if said_tags is MISSING else said_tags
     if said is not None and not said.store:
-        return NOT_STORED
+        return replace(NOT_STORED, tags=tags)
     if plan.store_if is not None and not plan.store_if(value, *args, **kwargs):
-        return NOT_STORED
-    ttl = MISSING if said is None else said.ttl
-    tags = MISSING if said is None else said.tags
+        return replace(NOT_STORED, tags=tags)
+    said_ttl = MISSING if said is None else said.ttl
     terms = Terms(
         cache.weigh(key, value) if plan.weight is None else plan.weight,
-        plan.expiry.time_to_live(value, args, kwargs) if ttl is MISSING else ttl,
-        tags_of(plan.tags, value, args, kwargs) if tags is MISSING else tags,
+        plan.expiry.time_to_live(value, args, kwargs) if said_ttl is MISSING else said_ttl,
+        tags,
+        is_renewal=said is not None and said.is_renewal and value is said.stale,
     )
     return _checked(cache, plan, terms)
 
@@ -76,8 +88,6 @@ def terms_of_error(
     cache: BoundedCache[Any, Any], plan: Plan, said: Load | None, key: object, error: Exception, ttl: float | None
 ) -> Terms:
     """Tell the terms of an error that is remembered for `ttl` seconds. Its tags are those known without a result."""
-    if ttl == 0 or (said is not None and not said.store):
-        return NOT_STORED
     try:
         weight = cache.weigh(key, error)
     except Exception:  # the weigher knows values only
@@ -85,12 +95,15 @@ def terms_of_error(
     tags = MISSING if said is None else said.tags
     if tags is MISSING:
         tags = () if callable(plan.tags) else plan.tags
-    return Terms(weight, ttl, tags) if cache.fits(weight) else NOT_STORED
+    is_stored = ttl != 0 and (said is None or said.store) and cache.fits(weight)
+    return Terms(weight, ttl, tags, is_stored=is_stored)
 
 
 def _checked(cache: BoundedCache[Any, Any], plan: Plan, terms: Terms) -> Terms:
     lives = terms.ttl != 0 or plan.freshness.lasts > 0
-    return terms if lives and plan.expiry.idle != 0 and cache.fits(terms.weight) else NOT_STORED
+    if lives and plan.expiry.idle != 0 and cache.fits(terms.weight):
+        return terms
+    return replace(terms, is_stored=False)
 
 
 def tags_of(option: TagsOf, value: object, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[str, ...]:

@@ -130,7 +130,7 @@ async def _run(batch: Batch) -> Mapping[Any, Any]:
     await batch.is_complete
     keys = list(batch.keys)
     flight = current.get()
-    batch.said = Load(tuple(keys), MISSING, batch.plan)
+    batch.said = Load(tuple(keys), batch.plan)
     if flight is not None:
         flight.said = batch.said
     return as_mapping(keys, await batch.load(keys))
@@ -168,7 +168,10 @@ class _Nobody:
     def fallback(self, _flight: Flight[Any], /) -> Any:
         return MISSING
 
-    def kept_value(self, _key: Any, /) -> Any:
+    def kept_value(self, _key: Any, /) -> tuple[Any, tuple[str, ...]]:
+        return MISSING, ()
+
+    def served(self, _key: Any, /) -> Any:
         return MISSING
 
 

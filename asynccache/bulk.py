@@ -55,5 +55,5 @@ async def fetch_many(
                 parent.end_to_wait(flight)
     for key, outcome in outcomes.items():
         if outcome is AGAIN:
-            outcomes[key] = await flights.fetch(plan, key, *call(key))
+            outcomes[key] = await flights.ask_again(plan, key, *call(key))
     return outcomes

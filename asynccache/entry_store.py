@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, Generic, TypeVar, cast
 
-from asynccache.appraisal import NOT_STORED, Terms
+from asynccache.appraisal import Terms
 from asynccache.core.bounded import BoundedCache
 from asynccache.core.due import DueEntries
 from asynccache.core.entry import NEVER, Entry, SlidingEntry, sliding
 from asynccache.core.generations import Generations, Tags
-from asynccache.core.lasting_entry import LastingEntry, date, gone_at, is_invalidated, lasting, slide
+from asynccache.core.lasting_entry import LastingEntry, date, gone_at, is_invalidated, is_served, lasting, slide
 from asynccache.core.remembered_error import RememberedError
 from asynccache.listeners import AnyListener, EvictionNotices, Removed
 from asynccache.plan import Plan
@@ -82,10 +82,12 @@ class EntryStore(Generic[K, V]):
 
         An expiring cache dates it, and sees to it that it is swept.
         """
-        if terms is NOT_STORED:  # nor is what it would have replaced kept: that is out of date
+        if not terms.is_stored:  # nor is what it would have replaced kept: that is out of date
             self.remove(key, EvictionCause.REPLACED, gone)
             return ()
         now = self.rules.clock() if self.rules.can_expire else 0.0
+        if isinstance(value, RememberedError):  # never where a hit may just be fetching the value
+            self.remove(key, EvictionCause.REPLACED, gone)
         entry = self.entries.get(key)
         if entry is None:
             known_until = NEVER
@@ -95,7 +97,8 @@ class EntryStore(Generic[K, V]):
             evicted = self.cache.admit(entry)
         else:
             known_until = self._gone_at(entry)
-            gone.append((key, entry.value, self._cause(entry, EvictionCause.REPLACED, now)))
+            if not (terms.is_renewal and entry.value is value):
+                gone.append((key, entry.value, self._cause(entry, EvictionCause.REPLACED, now)))
             evicted = self.cache.replace(entry, value, terms.weight)
             entry = self.entries[key]
         if self.rules.can_expire:
@@ -128,7 +131,7 @@ class EntryStore(Generic[K, V]):
         until = self._gone_at(entry)
         if until < known_until:
             self._due.add(entry.key, until, now)
-        if until < NEVER:
+        if until < NEVER or self._due.next_due() < NEVER:
             self._wake_sweeper()
 
     def _tags(self, names: tuple[str, ...], plan: Plan) -> Tags:
@@ -148,8 +151,9 @@ class EntryStore(Generic[K, V]):
             if entry is None or self.peek(key, old=False) is MISSING:
                 return False
             known_until = self._gone_at(entry)
-            names = tuple([str(tag.name) for tag in entry.tags if tag not in plan.scope])
-            self._date(entry, Terms(entry.weight, ttl, names), plan, self.rules.clock(), known_until, entry.load_time)
+            self._date(
+                entry, Terms(entry.weight, ttl, names_of(entry)), plan, self.rules.clock(), known_until, entry.load_time
+            )
         return True
 
     def forget_all(self) -> list[Removed]:
@@ -161,7 +165,7 @@ class EntryStore(Generic[K, V]):
         self.cache.clear()
         return gone
 
-    def invalidate_tags(self, tags: Tags) -> None:
+    def invalidate(self, tags: Tags) -> None:
         """Make invalid, in no more time than it takes to say so, all entries that carry one of these tags."""
         for tag in tags:
             self.generations.invalidate(tag)
@@ -214,17 +218,10 @@ class EntryStore(Generic[K, V]):
             plain: V | Missing = value_of(found)
             return plain
         entry = self.kept(key)
-        if entry is None or self.rules.clock() >= entry.fresh_until + (entry.freshness.stale if old else 0.0):
+        now = self.rules.clock()
+        if entry is None or not (is_served(entry, now) if old else now < entry.fresh_until):
             return MISSING
         value: V | Missing = value_of(entry)
-        return value
-
-    def kept_value(self, key: K) -> V | Missing:
-        """Give the value that is stored, be it fresh or old, if there is one. Counts as nothing."""
-        if not self.rules.is_lasting:
-            return self.peek(key)
-        entry = self.kept(key)
-        value: V | Missing = MISSING if entry is None else value_of(entry)
         return value
 
     def all_kept(self) -> Iterator[tuple[K, LastingEntry[K, V]]]:
@@ -260,9 +257,15 @@ class EntryStore(Generic[K, V]):
         """Count and tell what every miss in a full cache brings about."""
         if self.notices.hears or self.rules.is_lasting:
             capacity = EvictionCause.CAPACITY
-            self.notices.tell([(entry.key, entry.value, self._cause(entry, capacity, 0.0)) for entry in evicted])
+            self.tell([(entry.key, entry.value, self._cause(entry, capacity, 0.0)) for entry in evicted])
         else:
             self.notices.counts[EvictionCause.CAPACITY] += len(evicted)
+
+    def tell(self, gone: Sequence[Removed]) -> None:
+        """Count and tell what has left. Not under the lock: listeners may do as they please."""
+        if self.rules.is_lasting:  # a remembered error is no value of the user's
+            gone = [removed for removed in gone if not isinstance(removed[1], RememberedError)]
+        self.notices.tell(gone)
 
     def next_sweep(self) -> float:
         """Tell when there will be something to sweep, in seconds on the clock; infinity if never."""
@@ -275,10 +278,15 @@ class EntryStore(Generic[K, V]):
             with self.lock:
                 done = next(steps, MISSING) is MISSING
                 gone, self._swept = self._swept, []
-            self.notices.tell(gone)
+            self.tell(gone)
             if done:
                 return
             yield
+
+
+def names_of(entry: LastingEntry[Any, Any]) -> tuple[str, ...]:
+    """Give the names of an entry's tags, without its namespaces."""
+    return tuple([tag.name for tag in entry.tags if isinstance(tag.name, str)])
 
 
 def value_of(entry: Entry[Any, Any]) -> Any:

@@ -60,6 +60,8 @@ class Flight(Generic[K]):
     """The value or a `Failure`, until it is handed out."""
     caller: asyncio.Task[Any] | None = None
     """Whose step its first step was its last in, as long as others may share its outcome."""
+    shared_at = 0
+    """The generation in which they may."""
     waits_for: "dict[Flight[Any], int]" = {}  # noqa: RUF012  # never this one: each flight that waits makes its own
 
     def __init__(self, key: K, owner: object, plan: Plan) -> None:
@@ -104,8 +106,12 @@ class FlightOwner(Protocol[K, V]):
         """Give the old value that may be served though it is out of date, if there is one."""
         ...
 
-    def kept_value(self, key: K, /) -> V | Missing:
-        """Give the value that is stored, be it fresh or old, if there is one."""
+    def kept_value(self, key: K, /) -> tuple[V | Missing, tuple[str, ...]]:
+        """Give the value that is stored, be it fresh or old, if there is one, and the names of its tags."""
+        ...
+
+    def served(self, key: K, /) -> V | Missing:
+        """Give the value that is served at once, if there is one. Raises the error that is remembered in its place."""
         ...
 
 

@@ -21,7 +21,7 @@ from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from asynccache.core.generations import Generations
-from asynccache.errors import CacheClosed, LoadTimeout, RecursiveLoad
+from asynccache.errors import CacheClosed, LeftOut, LoadTimeout, RecursiveLoad
 from asynccache.flight import AGAIN, Failure, Flight, FlightOwner, current, failure_of, leads_to, primed, start_task
 from asynccache.flight_tables import FlightTables, share_for_this_turn, unlink
 from asynccache.loops import raise_out_of
@@ -53,7 +53,6 @@ class Flights(Generic[K, V]):
     Attributes:
         tables: the flights by key.
         counts: of loads.
-        refreshing: refreshes under way.
         batches: flights beside these that load many keys each, if there ever were any.
     """
 
@@ -76,7 +75,6 @@ class Flights(Generic[K, V]):
         # Closed, it takes no more calls; while it is finishing, it takes those that loads in the air make.
         self.closed = self.finishing = False
         self.counts = LoadCounts()
-        self.refreshing = 0
         self.batches: Flights[Any, Any] | None = None
         _all.add(self)
 
@@ -123,7 +121,7 @@ class Flights(Generic[K, V]):
                 parent.end_to_wait(flight)
         if not isinstance(outcome, Failure):
             value: V = outcome
-            return value if value is not AGAIN else await self.fetch(plan, key, args, kwargs)
+            return value if value is not AGAIN else await self.ask_again(plan, key, args, kwargs)
         context = outcome.error.__context__
         try:
             # With the load's own frames and without those of others who waited: it is one object for all of them.
@@ -143,10 +141,21 @@ class Flights(Generic[K, V]):
     ) -> Flight[K]:
         """Give the load of a key: one in the air, or a new one. Whoever joins waits for it, and then tells `parent`."""
         flight = table.get(key)
-        if flight is None or (flight.landed and flight.caller is asyncio.current_task(loop)):
+        if flight is None or (flight.landed and not self._is_shared(loop, flight)):
             return self._launch(loop, table, Flight(key, self, plan), plan, call, parent)
         self._board(flight, parent)
         return flight
+
+    def _is_shared(self, loop: asyncio.AbstractEventLoop, flight: Flight[K]) -> bool:
+        """Tell whether a load that has just landed counts as being in the air for who asks now."""
+        is_valid = self._generations is None or self._generations.now == flight.shared_at
+        return is_valid and flight.caller is not asyncio.current_task(loop)
+
+    async def ask_again(self, plan: Plan, key: K, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> V:
+        """Do as `fetch` does, after a load whose value was out of date: another caller may have loaded it by now."""
+        owner = self._owner()
+        value = MISSING if owner is None else owner.served(key)
+        return await self.fetch(plan, key, args, kwargs) if value is MISSING else value
 
     def wait_for(self, loop: asyncio.AbstractEventLoop, flight: Flight[K]) -> "asyncio.Future[Any]":
         """Give what will be told a load's outcome. Whoever waits for it no more has to `leave`."""
@@ -159,12 +168,7 @@ class Flights(Generic[K, V]):
         loop = get_running_loop()
         flight = Flight(key, self, plan)
         flight.is_refresh = flight.goes_on = True
-        self.refreshing += 1
-        try:
-            self._launch(loop, self.tables.enter(loop), flight, plan, (args, kwargs), None)
-        except BaseException:
-            self.refreshing -= 1
-            raise
+        self._launch(loop, self.tables.enter(loop), flight, plan, (args, kwargs), None)
 
     def beside(self, owner: FlightOwner[K, Any]) -> "Flights[K, Any]":
         """Make flights that end when these do, for what several loads have in common. They are not counted as these."""
@@ -174,10 +178,14 @@ class Flights(Generic[K, V]):
         """Count the loads that a call could join, on all loops."""
         return sum(flight.owner is self for flight in self.tables.joinable())
 
-    def kept_value(self, key: K) -> V | Missing:
-        """Give the value that the owner has stored, be it fresh or old."""
+    def kept_value(self, key: K) -> tuple[V | Missing, tuple[str, ...]]:
+        """Give the value that the owner has stored, be it fresh or old, and the names of its tags."""
         owner = self._owner()
-        return MISSING if owner is None else owner.kept_value(key)
+        return (MISSING, ()) if owner is None else owner.kept_value(key)
+
+    def refreshing(self) -> int:
+        """Count the refreshes under way."""
+        return sum(flight.is_refresh for flight in self.tables.airborne())
 
     def _board(self, flight: Flight[K], parent: Flight[Any] | None) -> None:
         if parent is not None:
@@ -202,7 +210,7 @@ class Flights(Generic[K, V]):
             self._abandon(loop, flight)
 
     def _abandon(self, loop: asyncio.AbstractEventLoop, flight: Flight[K]) -> None:
-        if not (flight.landed or flight.waiters or flight.task is None or flight.is_abandoned):
+        if not (flight.landed or flight.waiters or flight.goes_on or flight.task is None or flight.is_abandoned):
             self.counts.abandoned += 1
             self._cancel(loop, flight)
 
@@ -247,6 +255,7 @@ class Flights(Generic[K, V]):
             coroutine.close()
             raise
         if flight.landed:
+            flight.shared_at = 0 if self._generations is None else self._generations.now
             share_for_this_turn(loop, table, flight)
         else:
             # Nobody is to be told that a load was still running when somebody closed its loop by hand.
@@ -299,7 +308,7 @@ class Flights(Generic[K, V]):
         self._land(table, flight)
 
     def _fail(self, loop: asyncio.AbstractEventLoop, flight: Flight[K], error: BaseException) -> None:
-        self.counts.failures += 1
+        self.counts.failures += not isinstance(error, LeftOut)  # which is an answer
         if isinstance(error, asyncio.CancelledError):
             self.counts.cancelled += 1
         flight.outcome = self._instead(flight, failure_of(error, self._name_of(flight), flight.key))
@@ -325,8 +334,6 @@ class Flights(Generic[K, V]):
         unlink(table, flight)
         if flight.is_detached:
             self.tables.forget(flight)
-        if flight.is_refresh:
-            self.refreshing -= 1
         if flight.grace is not None:
             flight.grace.cancel()
         for timer in flight.limits:

@@ -18,15 +18,18 @@ class Load:
         key: what is being loaded.
         stale: the value that is stored for it, fresh or old, or `MISSING`: what a conditional refresh starts from.
         store: set it to False, and the value goes to those who wait for it but is not stored.
+        is_renewal: whether it has said that the old value is kept.
     """
 
-    __slots__ = ("_plan", "_tags", "_ttl", "key", "stale", "store")
+    __slots__ = ("_old_tags", "_plan", "_tags", "_ttl", "is_renewal", "key", "stale", "store")
 
-    def __init__(self, key: Hashable, stale: Any, plan: Plan) -> None:
+    def __init__(self, key: Hashable, plan: Plan, stale: Any = MISSING, old_tags: tuple[str, ...] = ()) -> None:
         self.key = key
         self.stale: Any | Missing = stale
         self.store = True
+        self.is_renewal = False
         self._plan = plan
+        self._old_tags = old_tags
         self._ttl: float | Missing | None = MISSING
         self._tags: tuple[str, ...] | Missing = MISSING
 
@@ -68,11 +71,16 @@ class Load:
     def not_modified(self) -> Any:
         """Give what the load has to return to keep the old value for a new term, as after HTTP's status 304.
 
+        Its tags stay, unless others are said. No listener hears of it, as nothing leaves.
+
         Raises:
             LookupError: there is no old value. Ask for the whole if `stale is MISSING`.
         """
         if self.stale is MISSING:
             raise LookupError(f"{self._plan.name} has no old value that could be kept: load it whole")
+        self.is_renewal = True
+        if self._tags is MISSING:
+            self._tags = self._old_tags
         return self.stale
 
 
@@ -88,6 +96,7 @@ def current_load() -> Load:
         raise RuntimeError("there is no load here: current_load() is for code that a cache calls to load a value")
     if flight.said is None:
         owner: Flights[Any, Any] = flight.owner
-        flight.said = Load(flight.key[1] if plan.scope else flight.key, owner.kept_value(flight.key), plan)
+        stale, old_tags = owner.kept_value(flight.key)
+        flight.said = Load(flight.key[1] if plan.scope else flight.key, plan, stale, old_tags)
     load: Load = flight.said
     return load

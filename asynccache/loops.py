@@ -34,7 +34,7 @@ class PerLoop(Generic[T]):
         """Give the loop's state; make it first if there is none."""
         here = id(loop)
         if here not in self.states:
-            self._drop_closed()
+            self.drop_closed()
             dropped = weakref.ref(self)
 
             def forget(_: object) -> None:
@@ -62,7 +62,8 @@ class PerLoop(Generic[T]):
         self.states.pop(here, None)
         self._loops.pop(here, None)
 
-    def _drop_closed(self) -> None:
+    def drop_closed(self) -> None:
+        """Forget loops that were closed."""
         # A task that was still pending when its loop was closed keeps that loop alive, and would be kept by us.
         for here, ref in list(self._loops.items()):
             loop = ref()

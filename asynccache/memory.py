@@ -10,17 +10,17 @@ import dataclasses
 import itertools
 import os
 import weakref
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Any, Final, Generic, TypeVar, cast
 
 from asynccache.appraisal import NOT_STORED, Terms, appraise, fixed_terms, terms_of_error
 from asynccache.core.bounded import BoundedCache
-from asynccache.core.generations import Tags, last_invalidated
+from asynccache.core.generations import Tag, last_invalidated
 from asynccache.core.remembered_error import RememberedError
 from asynccache.core.single_use import refuse_single_use
 from asynccache.drain import drain
-from asynccache.entry_store import EntryStore, Rules
-from asynccache.errors import CacheClosed, LeftOut, RecursiveLoad
+from asynccache.entry_store import EntryStore, Rules, names_of, value_of
+from asynccache.errors import CacheClosed, CacheError, LeftOut, RecursiveLoad
 from asynccache.flight import Flight
 from asynccache.flights import Flights
 from asynccache.listeners import Removed
@@ -34,6 +34,9 @@ V = TypeVar("V")
 
 _SWEPT_A_PUT: Final = 4
 """Steps of the sweep that a put makes itself where no loop runs: more than it adds."""
+
+_NO_ANSWERS: Final = (CacheError, MemoryError, RecursionError)
+"""What is never remembered as an answer, however general a type the user has named."""
 
 
 class MemoryTier(Generic[K, V]):
@@ -88,7 +91,7 @@ class MemoryTier(Generic[K, V]):
         gone: list[Removed] = []
         try:
             with self.store.lock:
-                if flight.is_detached or self._is_overtaken(flight, plan, terms):
+                if self._is_overtaken(flight, plan, terms) or flight.is_detached:
                     return False
                 evicted = self.store.enter(flight.key, value, terms, plan, gone, flight.load_time)
         except Exception as error:  # a policy of the user's own: its mistake costs the entry, not the value
@@ -97,8 +100,8 @@ class MemoryTier(Generic[K, V]):
         if evicted:
             self.store.tell_evicted(evicted)
         if gone:
-            self.store.notices.tell(gone)
-        return terms is not NOT_STORED
+            self.store.tell(gone)
+        return terms.is_stored
 
     def _is_overtaken(self, flight: Flight[K], plan: Plan, terms: Terms) -> bool:
         """Tell whether one of a value's tags was invalidated while it was being loaded."""
@@ -119,7 +122,7 @@ class MemoryTier(Generic[K, V]):
         if isinstance(error, LeftOut):
             self._drop_answered(flight)
             return MISSING
-        ttl = MISSING if plan.errors is None else plan.errors.ttl_of(error)
+        ttl = MISSING if plan.errors is None or isinstance(error, _NO_ANSWERS) else plan.errors.ttl_of(error)
         if ttl is MISSING:
             return self._outlast(flight, plan)
         terms = terms_of_error(self._cache, plan, flight.said, flight.key, error, ttl)
@@ -131,7 +134,7 @@ class MemoryTier(Generic[K, V]):
         with self.store.lock:
             if not flight.is_detached:
                 self.store.remove(flight.key, EvictionCause.REPLACED, gone)
-        self.store.notices.tell(gone)
+        self.store.tell(gone)
 
     def _outlast(self, flight: Flight[K], plan: Plan) -> V | Missing:
         """Let the old value live through a failure: nobody asks again before it has had its time."""
@@ -145,11 +148,10 @@ class MemoryTier(Generic[K, V]):
     def fallback(self, flight: Flight[K]) -> V | Missing:
         """Give the old value that may be served though it is out of date, if there is one."""
         entry = self.store.kept(flight.key)
-        if entry is None or flight.plan is None:
+        allowed = 0.0 if flight.plan is None else flight.plan.freshness.stale_if_error
+        if entry is None or not allowed or self.rules.clock() >= entry.fresh_until + allowed:
             return MISSING
-        if self.rules.clock() >= entry.fresh_until + flight.plan.freshness.stale_if_error:
-            return MISSING
-        old = self.store.kept_value(flight.key)
+        old: V | Missing = value_of(entry)
         if old is not MISSING:
             self.flights.counts.stale += len(flight.waiters)
         return old
@@ -169,7 +171,7 @@ class MemoryTier(Generic[K, V]):
             self.flights.tables.detach(key)
             evicted = self.store.enter(key, value, terms, plan, gone, 0.0)
         self.store.tell_evicted(evicted)
-        self.store.notices.tell(gone)
+        self.store.tell(gone)
         if not _is_in_loop():  # where nobody sweeps: whoever puts clears away a little
             for _ in itertools.islice(self.store.sweep(), _SWEPT_A_PUT):
                 pass
@@ -185,7 +187,7 @@ class MemoryTier(Generic[K, V]):
                 return False
             evicted = self.store.enter(key, value, terms, plan, gone, 0.0)
         self.store.tell_evicted(evicted)
-        self.store.notices.tell(gone)
+        self.store.tell(gone)
         return True
 
     def _appraise(
@@ -223,13 +225,29 @@ class MemoryTier(Generic[K, V]):
         self.store.use(entry, self.rules.clock())
         return value
 
-    def kept_value(self, key: K) -> V | Missing:
-        """Give the value that is stored, be it fresh or old, if there is one. Counts as nothing."""
-        return self.store.kept_value(key)
+    def kept_value(self, key: K) -> tuple[V | Missing, tuple[str, ...]]:
+        """Give the value that is stored, be it fresh or old, if there is one, and the names of its tags."""
+        if not self.rules.is_lasting:
+            return self.store.peek(key), ()
+        entry = self.store.kept(key)
+        return (MISSING, ()) if entry is None else (value_of(entry), names_of(entry))
+
+    def served(self, key: K) -> V | Missing:
+        """Give the value that is served at once, if there is one.
+
+        Raises:
+            Exception: the error that is remembered in its place.
+        """
+        entry = self.store.kept(key)
+        value: Any = MISSING if entry is None else getattr(entry, "value", MISSING)
+        if isinstance(value, RememberedError):
+            raise value.again()
+        return self.store.peek(key)
 
     def claim(self, key: K) -> bool:
         """Tell whether a load of `key` may be started behind: whoever may, does so, and then calls `release`."""
         with self.store.lock:
+            self.flights.tables.drop_closed()
             if key in self._claimed or self.flights.tables.is_flying(key):
                 return False
             self._claimed.add(key)
@@ -244,15 +262,23 @@ class MemoryTier(Generic[K, V]):
         gone: list[Removed] = []
         with self.store.lock:
             found = self.flights.tables.detach(key)
-            found |= (self.store.kept(key) if self.rules.is_lasting else self.store.peek(key)) not in (None, MISSING)
+            if self.rules.is_lasting:
+                found |= self.store.kept(key) is not None
+            else:
+                found |= self.store.peek(key) is not MISSING
             self.store.remove(key, EvictionCause.EXPLICIT, gone)
-        self.store.notices.tell(gone)
+        self.store.tell(gone)
         return found
 
-    def invalidate_tags(self, tags: Tags) -> None:
+    def invalidate_tags(self, names: Iterable[str]) -> None:
         """Forget, in no more time than it takes to say so, all values that carry one of these tags."""
         with self.store.lock:
-            self.store.invalidate_tags(tags)
+            self.store.invalidate(self.store.generations.tags(names))
+
+    def invalidate_scope(self, scope: Tag) -> None:
+        """Forget, in no more time than it takes to say so, all values of a namespace."""
+        with self.store.lock:
+            self.store.invalidate((scope,))
 
     def clear(self) -> None:
         """Forget everything, counters included, and what loads in the air will bring."""
@@ -265,7 +291,7 @@ class MemoryTier(Generic[K, V]):
         with self.store.lock:
             self.flights.tables.detach_all()
             gone = self.store.forget_all()
-        self.store.notices.tell(gone)
+        self.store.tell(gone)
 
     # --- the whole --------------------------------------------------------------------------------------------------
 
@@ -290,6 +316,7 @@ class MemoryTier(Generic[K, V]):
     def restart_after_fork(self) -> None:
         """Make the tier fit for use in a forked child: the parent's other threads are not there any more."""
         self.flights.tables.forget_unlinked()
+        self._claimed.clear()
         if self.store.lock.acquire(blocking=False):
             self.store.lock.release()
             return

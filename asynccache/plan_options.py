@@ -110,6 +110,10 @@ def read_plan(
     freshness = Freshness.from_options(**{field.name: given.get(field.name) for field in dataclasses.fields(Freshness)})
     if soft_timeout is not None and not freshness.stale_if_error:
         raise ValueError("soft_timeout requires stale_if_error: it is when the old value is served")
+    if timeout is not None and soft_timeout is not None and soft_timeout >= timeout:
+        raise ValueError(
+            "soft_timeout must be shorter than timeout: it is when the old value is served while the load goes on"
+        )
     ttl = of_result("ttl", expiry.ttl) if callable(expiry.ttl) else expiry.ttl
     store_if = given.get("store_if")
     return Plan(

@@ -49,8 +49,8 @@ class Cache:
         policy, idle, copy, on_evict, max_refreshes, clock: as for `async_cached`.
         name: what the cache is called in errors and logs.
         ttl, jitter, stale, stale_if_error, error_backoff, refresh_ahead, early, timeout, soft_timeout, errors,
-            store_if, tags, on_abandon, context: as for `async_cached`; for calls that do not say otherwise. Functions among them
-            are given the result alone.
+            store_if, tags, on_abandon, context: as for `async_cached`; for calls that do not say otherwise.
+            Functions among them are given the result alone.
 
     Raises:
         TypeError: an option is of the wrong kind; the message says what to write instead.
@@ -260,7 +260,7 @@ class Cache:
 
         It takes the same time however many there are. Their memory is given back in the background.
         """
-        self._engine.invalidate_tags(*read_tags("tags", tags))
+        self._engine.tier.invalidate_tags(read_tags("tags", tags))
 
     async def clear(self) -> None:
         """Forget all values, and what loads under way will bring.
@@ -268,7 +268,7 @@ class Cache:
         Of a namespace it takes the same time for any size; memory is given back in the background.
         """
         if self._scopes:
-            self._engine.tier.invalidate_tags(self._scopes[-1:])
+            self._engine.tier.invalidate_scope(self._scopes[-1])
         else:
             self._engine.tier.forget_all()
 

@@ -99,11 +99,6 @@ class Engine:
         with self.tier.store.lock:
             return self.tier.store.generations.tag(path)
 
-    def invalidate_tags(self, *names: str) -> None:
-        """Forget what carries one of these tags."""
-        with self.tier.store.lock:
-            self.tier.invalidate_tags(self.tier.store.generations.tags(names))
-
     # --- look-ups ---------------------------------------------------------------------------------------------------
 
     def hit_options(self) -> HitOptions:

@@ -19,7 +19,7 @@ from asynccache.appraisal import Terms
 from asynccache.cache.engine import Engine, split_key
 from asynccache.core.expiry import Expiry
 from asynccache.core.generations import Tag
-from asynccache.entry_store import value_of
+from asynccache.entry_store import names_of, value_of
 from asynccache.protocols import MISSING
 from asynccache.snapshots import SavedEntry, SnapshotReport
 
@@ -70,7 +70,7 @@ def _saved(engine: Engine) -> Iterator[SavedEntry]:
                 key=own_key,
                 value=value,
                 ttl=None if left == math.inf else left,
-                tags=tuple([tag.name for tag in entry.tags if isinstance(tag.name, str)]),
+                tags=names_of(entry),
                 namespace=() if scope is None else _path(scope),
             )
 

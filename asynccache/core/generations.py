@@ -113,6 +113,8 @@ def read_tags(what: str, value: Iterable[str] | None) -> tuple[str, ...]:
     """
     if isinstance(value, str):
         raise TypeError(f"{what} must be several tags: write ({value!r},)")
+    if value is not None and not _is_iterable(value):
+        raise TypeError(f"{what} must be strings, as in ('a', 'b'), not {value!r}")
     names = () if value is None else tuple(value)
     for name in names:
         _check_tag(what, name)
@@ -122,3 +124,7 @@ def read_tags(what: str, value: Iterable[str] | None) -> tuple[str, ...]:
 def _check_tag(what: str, name: object) -> None:
     if not isinstance(name, str):
         raise TypeError(f"{what} must be strings, not {type(name).__name__}")
+
+
+def _is_iterable(value: object) -> bool:
+    return isinstance(value, Iterable)

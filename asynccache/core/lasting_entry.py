@@ -53,24 +53,23 @@ def date(
     load_time: float,
 ) -> None:
     """Say when a value that is stored now has to be thought about, and when it is gone. All times are seconds."""
-    if isinstance(entry.value, RememberedError):
-        freshness = _PLAIN
+    is_error = isinstance(entry.value, RememberedError)
+    freshness = _PLAIN if is_error else freshness
     entry.freshness = freshness
     entry.fresh_until = fresh_until
     entry.load_time = load_time
     entry.retry_at = -math.inf
     entry.refresh_at = freshness.refresh_at(now, fresh_until)
-    entry.idle_until = NEVER if idle is None else now + idle
+    entry.idle_until = NEVER if idle is None or is_error else now + idle
     entry.limit = freshness.attention(entry.refresh_at, fresh_until, load_time)
     # The value is there already: a reader in another thread must not take the new one for an old one.
-    entry.deadline = -math.inf if isinstance(entry.value, RememberedError) else min(entry.limit, entry.idle_until)
+    entry.deadline = -math.inf if is_error else min(entry.limit, entry.idle_until)
 
 
 def slide(entry: LastingEntry[K, V], now: float, idle: float) -> None:
     """Note that a value was read, where it would go if nobody read it for `idle` seconds."""
     entry.idle_until = now + idle
-    if entry.deadline > -math.inf:
-        entry.deadline = min(entry.limit, entry.idle_until)
+    entry.deadline = min(entry.limit, entry.idle_until)
 
 
 def gone_at(entry: LastingEntry[K, V]) -> float:
@@ -89,6 +88,13 @@ def judge(entry: LastingEntry[K, V], now: float, chance: Callable[[], float]) ->
         load_time=entry.load_time,
         chance=chance,
     )
+
+
+def is_served(entry: LastingEntry[K, V], now: float) -> bool:
+    """Tell whether a reader who could load is served this at once, be it refreshed behind or not."""
+    if now < entry.retry_at:
+        return now < min(entry.idle_until, entry.fresh_until + entry.freshness.lasts)
+    return now < min(entry.idle_until, entry.fresh_until + entry.freshness.stale)
 
 
 def is_invalidated(entry: LastingEntry[K, V]) -> bool:

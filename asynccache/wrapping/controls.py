@@ -102,7 +102,7 @@ class Controls:
     def cache_invalidate_tags(self, *tags: str) -> None:
         if not self._plan.is_lasting:
             raise TypeError(f"{self._plan.name} has no tags: give it some by @async_cached(tags=...)")
-        self._tier.invalidate_tags(self._tier.store.generations.tags(read_tags("tags", tags)))
+        self._tier.invalidate_tags(read_tags("tags", tags))
 
     def cache_contains(self, /, *args: Any, **kwargs: Any) -> bool:
         return self._tier.contains(self.cache_key(*args, **kwargs))
