@@ -69,23 +69,24 @@ class Batcher:
     """Puts keys that are asked for at about the same time into one batch.
 
     Args:
-        load: loads many keys.
         max_size: keys in a batch at most; None for no bound.
         max_wait: seconds that a batch waits for more keys after its first; 0 for the rest of the loop's turn.
         call_later: starts a timer.
     """
 
-    def __init__(
-        self, load: LoadMany, *, call_later: CallLater, max_size: int | None = None, max_wait: float = 0.0
-    ) -> None:
-        self._load = load
+    def __init__(self, *, call_later: CallLater, max_size: int | None = None, max_wait: float = 0.0) -> None:
         self._max_size = max_size
         self._max_wait = max_wait
         self._call_later = call_later
-        self._open: PerLoop[list[Batch]] = PerLoop(list)
+        self._open: PerLoop[dict[int, Batch]] = PerLoop(dict)
 
-    async def value(self, key: Hashable) -> Any:
+    async def value(self, load: LoadMany, key: Hashable, *, of: object = None) -> Any:
         """Give the value of one key: to be called by its load.
+
+        Args:
+            load: loads many keys.
+            key: which.
+            of: whose keys they are: only what belongs to one object is loaded together.
 
         Raises:
             LeftOut: a `KeyError`; the batch gave no value for it.
@@ -94,7 +95,10 @@ class Batcher:
         flight = current.get()
         if flight is None or flight.plan is None or not isinstance(flight.owner, Flights):
             raise RuntimeError("a batch is waited for by loads only")
-        batch = self._batch(flight.plan, key)
+        batch = self._batch(load, flight.plan, of)
+        batch.keys[key] += 1
+        if len(batch.keys) == self._max_size:
+            batch.complete()
         try:
             if batch.values is None:
                 batch.values = await _common(flight.owner).fetch(batch.plan, batch, (batch,), {})
@@ -108,20 +112,20 @@ class Batcher:
             raise value
         return value
 
-    def _batch(self, plan: Plan, key: Hashable) -> Batch:
-        """Put a key into the open batch of this loop, or into a new one."""
+    def _batch(self, load: LoadMany, plan: Plan, of: object) -> Batch:
+        """Give the batch of this loop that still takes keys, or a new one."""
         loop = asyncio.get_running_loop()
         waiting = self._open.enter(loop)
-        if not waiting or waiting[0].is_complete.done():
-            waiting[:] = [Batch(self._load, plan, loop)]
-            if self._max_wait:
-                self._call_later(loop, self._max_wait, waiting[0].complete)
-            else:
-                loop.call_soon(waiting[0].complete, context=contextvars.Context())
-        batch = waiting[0]
-        batch.keys[key] += 1
-        if len(batch.keys) == self._max_size:
-            batch.complete()
+        batch = waiting.get(id(of))
+        if batch is not None and not batch.is_complete.done():
+            return batch
+        batch = waiting[id(of)] = Batch(load, plan, loop)
+        # An identity is another object's as soon as this one has gone: the batch holds it as long as it takes keys.
+        batch.is_complete.add_done_callback(lambda _: waiting.pop(id(of), None), context=contextvars.Context())
+        if self._max_wait:
+            self._call_later(loop, self._max_wait, batch.complete)
+        else:
+            loop.call_soon(batch.complete, context=contextvars.Context())
         return batch
 
 

@@ -237,8 +237,8 @@ class Cache:
         if engine.switch.mode() is Bypass.DISABLED:
             loaded = as_mapping(wanted, await load_many(list(wanted)))
             return {key: loaded[key] for key in wanted if key in loaded}
-        batcher = Batcher(load_many, call_later=functools.partial(start_timer, engine.options.clock))
-        plan = engine.plan(self._scopes, options, load=batcher.value)
+        batcher = Batcher(call_later=functools.partial(start_timer, engine.options.clock))
+        plan = engine.plan(self._scopes, options, load=functools.partial(batcher.value, load_many))
         found: dict[Any, Any] = {}
         for key in wanted:
             found[key] = engine.find(plan, self._key(key), (key,))
@@ -368,6 +368,17 @@ class Cache:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self.aclose()
+
+
+def engine_of(cache: Cache) -> Engine:
+    """Give the works of a cache."""
+    return cache._engine
+
+
+def part_of(cache: Cache, name: Hashable) -> tuple[Engine, Tags]:
+    """Give the works of a cache, and the namespaces that keys of a part of it lie in: of a function that shares it."""
+    path = (*cache._path, name)
+    return cache._engine, (*cache._scopes, cache._engine.scope(path))
 
 
 def _is_left_out(outcome: Any) -> bool:

@@ -145,19 +145,19 @@ class Engine:
             chosen = self.plan(plan.scope, options) if options else plan
             return self.reader.fetch(chosen, key, args[1:], {})
 
-        return self.make(get, get_slowly, scope), self.make(get_or_load, load, scope)
+        return self.make(get, get_slowly, scope)[0], self.make(get_or_load, load, scope)[0]
 
     def find(self, plan: Plan, key: Any, args: tuple[Any, ...]) -> Any:
         """Give what can be served at once, and see to it that it is refreshed; `MISSING` if nothing can."""
         self.refuse_closed()
         return MISSING if self.switch.mode() is not None else self.reader.find(plan, key, args, {})
 
-    def make(self, compiled: CompiledFunction, fetch: Function, scope: Tag | None) -> Function:
+    def make(self, compiled: CompiledFunction, fetch: Function, scope: Tag | None) -> tuple[Function, Tally]:
         """Make a look-up for one namespace, and count its hits."""
         store = self.tier.store
         function, tally = compiled.make(store.cache, fetch, store.touch, store.generations, self.switch, scope)
         self.tallies.append(tally)
-        return function
+        return function, tally
 
     def stats(self) -> CacheStats:
         """Give all counters."""

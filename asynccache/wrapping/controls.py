@@ -7,7 +7,7 @@ just as a call's are, so what names a call there names it here.
 import copy
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, Final
+from typing import Any, ClassVar, Self
 
 from asynccache.core.generations import read_tags
 from asynccache.errors import CacheClosed
@@ -18,14 +18,43 @@ from asynccache.protocols import Missing
 from asynccache.stats import CacheStats
 from asynccache.wrapping.typed import CachedFunction, CacheInfo, CacheParameters
 
-CONTROLS: Final = (
-    "cache_clear", "cache_close", "cache_contains", "cache_info", "cache_invalidate", "cache_invalidate_tags",
-    "cache_key", "cache_lifespan", "cache_parameters", "cache_peek", "cache_put", "cache_refresh", "cache_stats",
-)  # fmt: skip
-"""The names under which a wrapper carries them."""
+
+class CallControls:
+    """What the controls of any decorated function have in common: they name a call as the call itself does.
+
+    Args:
+        compiled: tells the key of a call.
+        receiver: gives the instance or class that calls are made on, if they are not given it.
+
+    Attributes:
+        names: under which a wrapper carries them.
+    """
+
+    names: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, compiled: CompiledFunction, receiver: Callable[[], object] | None) -> None:
+        self._compiled = compiled
+        self._receiver = receiver
+
+    def put_on(self, wrapper: object) -> None:
+        """Make them attributes of a wrapper."""
+        for name in self.names:
+            setattr(wrapper, name, getattr(self, name))
+
+    def without_receiver(self) -> Self:
+        """Give controls of the same store that take the receiver as their first argument."""
+        twin = copy.copy(self)
+        twin._receiver = None
+        return twin
+
+    def _with_receiver(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        return args if self._receiver is None else (self._receiver(), *args)
+
+    def cache_key(self, /, *args: Any, **kwargs: Any) -> Any:
+        return self._compiled.key_of(*self._with_receiver(args), **kwargs)
 
 
-class Controls:
+class Controls(CallControls):
     """The controls of one store.
 
     Args:
@@ -39,6 +68,11 @@ class Controls:
         receiver: gives the instance or class that calls are made on, for a method's own store.
     """
 
+    names = (
+        "cache_clear", "cache_close", "cache_contains", "cache_info", "cache_invalidate", "cache_invalidate_tags",
+        "cache_key", "cache_lifespan", "cache_parameters", "cache_peek", "cache_put", "cache_refresh", "cache_stats",
+    )  # fmt: skip
+
     def __init__(
         self,
         tier: MemoryTier[Any, Any],
@@ -51,31 +85,13 @@ class Controls:
         copier: Callable[[Any], Any] | None,
         receiver: Callable[[], object] | None = None,
     ) -> None:
+        super().__init__(compiled, receiver)
         self._tier = tier
         self._plan = plan
-        self._compiled = compiled
         self._tally = tally
         self._maxsize = maxsize
         self._typed = typed
         self._copy = copier or _same
-        self._receiver = receiver
-
-    def put_on(self, wrapper: object) -> None:
-        """Make them attributes of a wrapper."""
-        for name in CONTROLS:
-            setattr(wrapper, name, getattr(self, name))
-
-    def without_receiver(self) -> "Controls":
-        """Give controls of the same store that take the receiver as their first argument."""
-        twin = copy.copy(self)
-        twin._receiver = None
-        return twin
-
-    def _with_receiver(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
-        return args if self._receiver is None else (self._receiver(), *args)
-
-    def cache_key(self, /, *args: Any, **kwargs: Any) -> Any:
-        return self._compiled.key_of(*self._with_receiver(args), **kwargs)
 
     def cache_info(self) -> CacheInfo:
         counts = self._tier.flights.counts
@@ -144,7 +160,7 @@ async def lifespan(tier: MemoryTier[Any, Any], wait: bool) -> AsyncGenerator[Non
         await tier.settle(wait=wait)
 
 
-for _name in CONTROLS:
+for _name in Controls.names:
     getattr(Controls, _name).__doc__ = getattr(CachedFunction, _name).__doc__  # said once, where users look
 
 

@@ -21,7 +21,7 @@ from typing import Any
 from asynccache.hitpath.compiled import Function
 from asynccache.protocols import MISSING, Missing
 from asynccache.stats import CacheStats, total
-from asynccache.wrapping.controls import Controls
+from asynccache.wrapping.controls import CallControls, Controls
 from asynccache.wrapping.recipe import Recipe
 from asynccache.wrapping.typed import CacheInfo, CacheParameters
 
@@ -189,7 +189,7 @@ class SharedMethod:
         controls: its controls, which take no instance. Asked of the class, they do, like everything else there.
     """
 
-    def __init__(self, wrapper: Function, controls: Controls) -> None:
+    def __init__(self, wrapper: Function, controls: CallControls) -> None:
         look_like(self, wrapper)
         self._wrapper = wrapper
         controls.without_receiver().put_on(self)

@@ -9,10 +9,31 @@ from collections.abc import Callable, Iterable
 from contextvars import Context, ContextVar
 from typing import Any, NoReturn
 
+from asynccache.cache.cache import Cache
 from asynccache.callables import accepts, refuse_coroutine_function
 from asynccache.hitpath.parameters import Parameters
 from asynccache.plan_options import refuse_no_function
 from asynccache.protocols import MISSING
+
+
+def read_cache(value: object, options: Iterable[str], of_caches: Iterable[str]) -> Cache | None:
+    """Read `cache`: with it, no option of a cache as a whole can be given."""
+    if value is None:
+        return None
+    if not isinstance(value, Cache):
+        raise TypeError(f"cache must be a Cache, not {value!r}: write cache=Cache(...)")
+    for option in sorted(set(options).intersection(of_caches)):
+        raise TypeError(f"{option} belongs to the whole cache: give it to Cache({option}=...), not to a function in it")
+    return value
+
+
+def read_version(value: object, cache: Cache | None) -> int | str:
+    """Read `version`: what tells this function's values from those of an older one."""
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise TypeError(f"version must be a number or a string, not {value!r}")
+    if cache is None and value != 1:
+        raise TypeError("version requires cache: it is for values that others find later")
+    return value
 
 
 def check_key(function: object) -> None:

@@ -15,7 +15,7 @@ from asynccache.hitpath.compiled import CompiledFunction, Function
 from asynccache.memory import MemoryTier
 from asynccache.plan import Plan
 from asynccache.read_through import ReadThrough
-from asynccache.wrapping.controls import Controls
+from asynccache.wrapping.controls import CallControls, Controls
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,7 +63,12 @@ class Recipe:
             receiver=receiver,
         )
         # The wrapper keeps its controls, and they the store: flights do not.
-        has_attributes = inspect.isfunction(self.function)
-        functools.update_wrapper(wrapper, self.function, updated=("__dict__",) if has_attributes else ())
-        controls.put_on(wrapper)
-        return wrapper, controls
+        return dressed(wrapper, self.function, controls), controls
+
+
+def dressed(wrapper: Function, function: Callable[..., Any], controls: CallControls) -> Function:
+    """Let a wrapper look like its function, and carry its controls."""
+    has_attributes = inspect.isfunction(function)
+    functools.update_wrapper(wrapper, function, updated=("__dict__",) if has_attributes else ())
+    controls.put_on(wrapper)
+    return wrapper

@@ -118,6 +118,65 @@ class CachedFunction(Protocol[P, R]):
         ...
 
 
+class SharedFunction(Protocol[P, R]):
+    """A coroutine function whose values lie in a `Cache`, and its controls: those that touch the cache are awaited.
+
+    They are about this function alone. A control that is about one call takes the arguments of that call.
+    """
+
+    @property
+    def __wrapped__(self) -> Callable[P, Coroutine[Any, Any, R]]:
+        """The function itself, without the cache."""
+        ...
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
+        """Give the value of the call, from the cache if it is there."""
+        ...
+
+    @overload
+    def __get__(self, instance: None, owner: type[Any], /) -> "SharedFunction[P, R]": ...
+    @overload
+    def __get__(
+        self: "SharedFunction[Concatenate[S, Q], R]", instance: S, owner: type[Any] | None = None, /
+    ) -> "SharedFunction[Q, R]": ...
+
+    def cache_info(self) -> CacheInfo:
+        """Give this function's hits, misses and number of entries, and the cache's bound."""
+        ...
+
+    def cache_stats(self) -> CacheStats:
+        """Give all counters, of the whole cache."""
+        ...
+
+    def cache_key(self, *args: P.args, **kwargs: P.kwargs) -> object:
+        """Give the key of this call, as it is within this function's part of the cache."""
+        ...
+
+    async def cache_clear(self) -> None:
+        """Forget all values of this function, in the same time for any number; loads under way store nothing."""
+        ...
+
+    async def cache_invalidate(self, *args: P.args, **kwargs: P.kwargs) -> bool:
+        """Forget this call's value, and what a load under way will bring; tell whether there was anything."""
+        ...
+
+    async def cache_contains(self, *args: P.args, **kwargs: P.kwargs) -> bool:
+        """Tell whether this call would be answered without starting a load. Counts as nothing."""
+        ...
+
+    async def cache_peek(self, *args: P.args, **kwargs: P.kwargs) -> R | Missing:
+        """Give this call's stored value, or `MISSING`. Counts as nothing, loads nothing."""
+        ...
+
+    async def cache_put(self, value: R, /, *args: P.args, **kwargs: P.kwargs) -> None:
+        """Store a value as if this call had given it. It holds against loads under way."""
+        ...
+
+    async def cache_refresh(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Load this call's value anew, or join a load under way. Until it is there, others get the old one."""
+        ...
+
+
 class CachedClassFunction(Protocol[P, R]):
     """A class method or static method with a cache: asked of a class or an instance, it is a `CachedFunction`."""
 
