@@ -95,17 +95,19 @@ class Batcher:
         flight = current.get()
         if flight is None or flight.plan is None or not isinstance(flight.owner, Flights):
             raise RuntimeError("a batch is waited for by loads only")
+        flights: Flights[Any, Any] = flight.owner  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
         batch = self._batch(load, flight.plan, of)
         batch.keys[key] += 1
         if len(batch.keys) == self._max_size:
             batch.complete()
         try:
-            if batch.values is None:
-                batch.values = await _common(flight.owner).fetch(batch.plan, batch, (batch,), {})
+            values = batch.values
+            if values is None:
+                values = batch.values = await _common(flights).fetch(batch.plan, batch, (batch,), {})
         finally:
             batch.leave(key)
         flight.said = batch.said
-        value = batch.values.get(key, MISSING)
+        value = values.get(key, MISSING)
         if value is MISSING:
             raise LeftOut(key)
         if isinstance(value, Exception):
@@ -148,14 +150,14 @@ def as_mapping(keys: list[Any], found: object) -> Mapping[Any, Any]:
         ValueError: it is a list of another length.
     """
     if isinstance(found, Mapping):
-        return found
-    if isinstance(found, Sequence) and not isinstance(found, str | bytes):
-        if len(found) == len(keys):
-            return dict(zip(keys, found, strict=True))
-        raise ValueError(f"a load of {len(keys)} keys gave {len(found)} values: give one for each, or a mapping")
-    raise TypeError(
-        f"a load of many keys must give a mapping, or a list as long as its keys, not {type(found).__name__}"
-    )
+        return dict[Any, Any](found)  # pyright: ignore[reportUnknownArgumentType]
+    if not isinstance(found, Sequence) or isinstance(found, str | bytes):
+        kind = type(found).__name__
+        raise TypeError(f"a load of many keys must give a mapping, or a list as long as its keys, not {kind}")
+    values = list[Any](found)  # pyright: ignore[reportUnknownArgumentType]
+    if len(values) != len(keys):
+        raise ValueError(f"a load of {len(keys)} keys gave {len(values)} values: give one for each, or a mapping")
+    return dict(zip(keys, values, strict=True))
 
 
 class _Nobody:

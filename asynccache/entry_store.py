@@ -85,14 +85,15 @@ class EntryStore(Generic[K, V]):
         if not terms.is_stored:  # nor is what it would have replaced kept: that is out of date
             self.remove(key, EvictionCause.REPLACED, gone)
             return ()
-        now = self.rules.clock() if self.rules.can_expire else 0.0
-        if isinstance(value, RememberedError):  # never where a hit may just be fetching the value
+        rules = self.rules
+        now = rules.clock() if rules.can_expire else 0.0
+        if rules.is_lasting and isinstance(value, RememberedError):  # never where a hit may just be fetching the value
             self.remove(key, EvictionCause.REPLACED, gone)
         entry = self.entries.get(key)
         if entry is None:
             known_until = NEVER
             entry = self._entry_type(key, value, terms.weight)
-            if self.rules.is_lasting:  # before others can see it: it has no dates yet
+            if rules.is_lasting:  # before others can see it: it has no dates yet
                 entry.deadline = -math.inf
             evicted = self.cache.admit(entry)
         else:
@@ -101,7 +102,7 @@ class EntryStore(Generic[K, V]):
                 gone.append((key, entry.value, self._cause(entry, EvictionCause.REPLACED, now)))
             evicted = self.cache.replace(entry, value, terms.weight)
             entry = self.entries[key]
-        if self.rules.can_expire:
+        if rules.can_expire:
             self._date(entry, terms, plan, now, known_until, load_time)
         return evicted
 
@@ -227,7 +228,8 @@ class EntryStore(Generic[K, V]):
     def all_kept(self) -> Iterator[tuple[K, LastingEntry[K, V]]]:
         """Give all entries that are of any use, as they are when their turn comes."""
         # By way of `dict`: a hit in another thread may just be moving a key of an `OrderedDict`.
-        for key in list(dict.keys(self.entries)):  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType, reportUnknownVariableType]
+        keys: list[K] = list(dict.keys(self.entries))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
+        for key in keys:
             entry = self.kept(key)
             if entry is not None:
                 yield key, entry

@@ -6,8 +6,9 @@ still serves those who came before, but stores nothing, and nobody joins it any 
 
 import asyncio
 import contextvars
+import weakref
 from collections.abc import Hashable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from asynccache.flight import Flight
 from asynccache.loops import PerLoop
@@ -21,6 +22,7 @@ class FlightTables(PerLoop[dict[K, Flight[K]]]):
     def __init__(self) -> None:
         super().__init__(dict)
         self._unlinked: set[Flight[K]] = set()
+        _tables.add(self)
 
     def of(self, key: K) -> list[Flight[K]]:
         """Give the flights of a key, on whatever loop."""
@@ -100,3 +102,15 @@ def share_for_this_turn(loop: asyncio.AbstractEventLoop, table: dict[K, Flight[K
 def _end_of_turn(table: dict[K, Flight[K]], flight: Flight[K]) -> None:
     unlink(table, flight)
     flight.caller = flight.outcome = None
+
+
+_tables: "weakref.WeakSet[FlightTables[Any]]" = weakref.WeakSet()
+
+
+def flights_in_the_air() -> list[Flight[Any]]:
+    """All loads that are in the air in this process, for tests that must leave none behind."""
+    while True:
+        try:
+            return [flight for tables in list(_tables) for flight in tables.airborne()]
+        except RuntimeError:  # another thread has just made a cache
+            continue

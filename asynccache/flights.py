@@ -23,11 +23,11 @@ from typing import Any, Generic, TypeAlias, TypeVar
 from asynccache.core.generations import Generations
 from asynccache.errors import CacheClosed, LeftOut, LoadTimeout, RecursiveLoad
 from asynccache.flight import AGAIN, Failure, Flight, FlightOwner, current, failure_of, leads_to, primed, start_task
-from asynccache.flight_tables import FlightTables, share_for_this_turn, unlink
+from asynccache.flight_tables import FlightTables, share_for_this_turn
 from asynccache.loops import raise_out_of
 from asynccache.plan import Plan
 from asynccache.protocols import MISSING, Clock, Missing, TimerHandle
-from asynccache.stats import LoadCounts
+from asynccache.stats import FINEST, LoadCounts
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -76,7 +76,6 @@ class Flights(Generic[K, V]):
         self.closed = self.finishing = False
         self.counts = LoadCounts()
         self.batches: Flights[Any, Any] | None = None
-        _all.add(self)
 
     # --- a caller ---------------------------------------------------------------------------------------------------
 
@@ -101,7 +100,10 @@ class Flights(Generic[K, V]):
         except KeyError:
             table = self.tables.enter(loop)
         parent = current.get()
-        flight = self.join(loop, table, plan, key, (args, kwargs), parent)
+        if key in table:
+            flight = self.join(loop, table, plan, key, (args, kwargs), parent)
+        else:
+            flight = self._launch(loop, table, Flight(key, self, plan), plan, (args, kwargs), parent)
         future: asyncio.Future[Any] | None = None
         try:
             if flight.landed:  # its first step was its last
@@ -235,7 +237,12 @@ class Flights(Generic[K, V]):
             raise CacheClosed(self.name)
         if parent is not None and self._is_loading(flight.key, parent):
             raise RecursiveLoad(self.name, flight.key)
-        self._count_launch(flight)
+        if flight.is_refresh:
+            self.counts.refreshes += 1
+        else:
+            self.counts.misses += 1
+        if self._generations is not None:
+            self._note_generation(flight)
         table[flight.key] = flight
         if parent is not None:
             parent.begin_to_wait(flight)  # before the load runs, which may do so at once and close a ring
@@ -265,15 +272,10 @@ class Flights(Generic[K, V]):
                 self._limit(loop, flight, plan)
         return flight
 
-    def _count_launch(self, flight: Flight[K]) -> None:
-        if flight.is_refresh:
-            self.counts.refreshes += 1
-        else:
-            self.counts.misses += 1
-        if self._generations is not None:
-            owner = self._owner()
-            if owner is not None:
-                owner.begin(flight)
+    def _note_generation(self, flight: Flight[K]) -> None:
+        owner = self._owner()
+        if owner is not None:
+            owner.begin(flight)
 
     def _is_loading(self, key: K, parent: Flight[Any]) -> bool:
         """Tell whether a load of `key` that the table does not show (detached, on another loop) waits for `parent`."""
@@ -298,7 +300,9 @@ class Flights(Generic[K, V]):
             try:
                 flight.outcome = value = await plan.load(*args, **kwargs)
             finally:
-                flight.load_time = self.counts.time(self._clock() - began)
+                flight.load_time = seconds = self._clock() - began
+                self.counts.seconds += seconds
+                self.counts.buckets[int(seconds * FINEST).bit_length()] += 1
             owner = self._owner()
             if owner is not None:
                 flight.is_stored = owner.take_in(flight, value, args, kwargs)
@@ -331,19 +335,25 @@ class Flights(Generic[K, V]):
 
     def _land(self, table: dict[K, Flight[K]], flight: Flight[K]) -> None:
         flight.landed = True
-        unlink(table, flight)
+        if table.get(flight.key) is flight:
+            table.pop(flight.key, None)  # as in `unlink`
         if flight.is_detached:
             self.tables.forget(flight)
-        if flight.grace is not None:
-            flight.grace.cancel()
-        for timer in flight.limits:
-            timer.cancel()
+        if flight.waiters:
+            self._hand_out(flight, flight.outcome)
         # A landed flight lets go of all: its context may be kept by a task that the load has left behind.
-        self._hand_out(flight, flight.outcome)
-        flight.task = flight.owner = flight.grace = flight.plan = flight.epoch = flight.said = None
-        flight.limits = ()
+        flight.task = flight.owner = flight.plan = None
+        if flight.grace is not None or flight.limits or flight.epoch is not None or flight.said is not None:
+            self._let_go(flight)
         if not flight.boarding:
             flight.outcome = None
+
+    def _let_go(self, flight: Flight[K]) -> None:
+        """Let a landed flight lose what few have."""
+        for timer in flight.limits if flight.grace is None else (flight.grace, *flight.limits):
+            timer.cancel()
+        flight.grace = flight.epoch = flight.said = None
+        flight.limits = ()
 
     def _hand_out(self, flight: Flight[K], outcome: Any) -> None:
         waiters, flight.waiters = flight.waiters, {}
@@ -381,15 +391,3 @@ class Flights(Generic[K, V]):
         outcome = self._instead(flight, Failure(LoadTimeout(self._name_of(flight), flight.key), None))
         self._cancel(loop, flight)
         self._hand_out(flight, outcome)
-
-
-_all: "weakref.WeakSet[Flights[Any, Any]]" = weakref.WeakSet()
-
-
-def flights_in_the_air() -> list[Flight[Any]]:
-    """All loads that are in the air in this process, for tests that must leave none behind."""
-    while True:
-        try:
-            return [flight for flights in list(_all) for flight in flights.tables.airborne()]
-        except RuntimeError:  # another thread has just made a cache
-            continue

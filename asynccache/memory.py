@@ -91,7 +91,7 @@ class MemoryTier(Generic[K, V]):
         gone: list[Removed] = []
         try:
             with self.store.lock:
-                if self._is_overtaken(flight, plan, terms) or flight.is_detached:
+                if (flight.epoch is not None and self._is_overtaken(flight, plan, terms)) or flight.is_detached:
                     return False
                 evicted = self.store.enter(flight.key, value, terms, plan, gone, flight.load_time)
         except Exception as error:  # a policy of the user's own: its mistake costs the entry, not the value
@@ -105,10 +105,8 @@ class MemoryTier(Generic[K, V]):
 
     def _is_overtaken(self, flight: Flight[K], plan: Plan, terms: Terms) -> bool:
         """Tell whether one of a value's tags was invalidated while it was being loaded."""
-        if flight.epoch is None:
-            return False
         invalidated = last_invalidated(self.store.generations.tags(terms.tags) + plan.scope)
-        if invalidated <= flight.epoch.began:
+        if flight.epoch is None or invalidated <= flight.epoch.began:
             return False
         flight.overtaken_at = invalidated
         flight.is_detached = True

@@ -41,6 +41,8 @@ class Plan:
         scope: the namespaces that the value lies in, the innermost last.
         is_lasting: whether it is for a cache whose entries are `LastingEntry`s: they can have tags, and terms of
             their own.
+        task_name: what the tasks of its loads are called.
+        has_time_limit: whether a clock runs while it loads.
     """
 
     name: str
@@ -58,15 +60,12 @@ class Plan:
     scope: Tags = NO_TAGS
     is_lasting: bool = False
     task_name: str = field(init=False)
+    has_time_limit: bool = field(init=False)
 
     def __post_init__(self) -> None:
-        """Say once what every load's task is called."""
+        """Say once what every load would have to ask."""
         object.__setattr__(self, "task_name", f"load of {self.name}")
-
-    @property
-    def has_time_limit(self) -> bool:
-        """Whether a clock runs while it loads."""
-        return self.timeout is not None or self.soft_timeout is not None
+        object.__setattr__(self, "has_time_limit", self.timeout is not None or self.soft_timeout is not None)
 
     @property
     def grace(self) -> float:

@@ -1,17 +1,14 @@
 """What a cache has counted."""
 
-import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from asynccache.protocols import EvictionCause
 
-_BUCKETS: Final = 24
-"""Of the histogram: the last one has what took longer than all others, more than an hour."""
-_FINEST: Final = 1024
-"""A second has so many units in which loads are timed: the first bucket is for what took less than one."""
+FINEST: Final = 1024
+"""A second has so many units in which loads are timed."""
 
 
 class LoadCounts:
@@ -26,18 +23,12 @@ class LoadCounts:
         self.misses = self.coalesced = self.loads = self.failures = self.abandoned = 0
         self.cancelled = self.timeouts = self.refreshes = self.hits = self.stale = 0
         self.seconds = 0.0
-        self.buckets = [0] * _BUCKETS
-
-    def time(self, seconds: float) -> float:
-        """Note how long a load took, and give it back."""
-        self.seconds += seconds
-        self.buckets[min(int(seconds * _FINEST).bit_length(), _BUCKETS - 1)] += 1
-        return seconds
+        self.buckets: defaultdict[int, int] = defaultdict(int)
+        """How many loads took so many units, by the number of bits that it takes to say it."""
 
     def histogram(self) -> dict[float, int]:
         """Give the number of loads by the time that they took at most, in seconds; only what is not zero."""
-        bounds = [2**i / _FINEST for i in range(_BUCKETS - 1)] + [math.inf]
-        return {bound: count for bound, count in zip(bounds, self.buckets, strict=True) if count}
+        return {2.0**bits / FINEST: count for bits, count in sorted(self.buckets.items())}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -106,7 +106,7 @@ class Cache:
         )
         self._open(Engine(options, given), (), NO_TAGS)
 
-    def _open(self, engine: Engine, path: tuple[str, ...], scopes: Tags) -> None:
+    def _open(self, engine: Engine, path: tuple[Hashable, ...], scopes: Tags) -> None:
         """Become a view of one namespace of an engine."""
         self._engine = engine
         self._path = path
@@ -370,15 +370,9 @@ class Cache:
         await self.aclose()
 
 
-def engine_of(cache: Cache) -> Engine:
-    """Give the works of a cache."""
-    return cache._engine
-
-
-def part_of(cache: Cache, name: Hashable) -> tuple[Engine, Tags]:
-    """Give the works of a cache, and the namespaces that keys of a part of it lie in: of a function that shares it."""
-    path = (*cache._path, name)
-    return cache._engine, (*cache._scopes, cache._engine.scope(path))
+def works_of(cache: Cache) -> tuple[Engine, tuple[Hashable, ...], Tags]:
+    """Give the works of a cache, and which namespace of it this is: for what is built on it."""
+    return cache._engine, cache._path, cache._scopes  # pyright: ignore[reportPrivateUsage]  # this is its own module
 
 
 def _is_left_out(outcome: Any) -> bool:

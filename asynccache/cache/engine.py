@@ -211,4 +211,5 @@ def _explain(error: TypeError, key: object, _arguments: dict[str, object]) -> No
 
 def split_key(key: Any) -> tuple[Tag | None, Any]:
     """Tell the namespace that a key lies in, None for none, and the key as users know it."""
-    return key if type(key) is tuple and len(key) == 2 and isinstance(key[0], Tag) else (None, key)
+    parts: Any = key if isinstance(key, tuple) else ()
+    return (parts[0], parts[1]) if len(parts) == 2 and isinstance(parts[0], Tag) else (None, key)

@@ -40,10 +40,7 @@ async def warm(
     Raises:
         TypeError, ValueError: `concurrency` is no whole number above zero.
     """
-    if isinstance(concurrency, bool) or not isinstance(concurrency, int):
-        raise TypeError(f"concurrency must be a whole number of loads at once, not {concurrency!r}")
-    if concurrency < 1:
-        raise ValueError(f"concurrency must be 1 or more, not {concurrency!r}")
+    _check_concurrency(concurrency)
     report = WarmReport(total=len(keys) if isinstance(keys, Sized) else None)
     waiting = iter(keys)
 
@@ -63,3 +60,10 @@ async def warm(
         for _ in range(concurrency):
             workers.start_soon(work, waiting)
     return report
+
+
+def _check_concurrency(value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"concurrency must be a whole number of loads at once, not {value!r}")
+    if value < 1:
+        raise ValueError(f"concurrency must be 1 or more, not {value!r}")

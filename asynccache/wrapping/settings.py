@@ -10,7 +10,7 @@ from dataclasses import fields
 from typing import Any, TypeAlias
 
 from asynccache import plan_options
-from asynccache.cache.cache import Cache, engine_of
+from asynccache.cache.cache import Cache, works_of
 from asynccache.core.bounded import BoundedCache
 from asynccache.hitpath.compiled import CompiledFunction, HitOptions
 from asynccache.hitpath.parameters import KeyOptions, Parameters, plain_name
@@ -49,7 +49,7 @@ class Settings:
     @property
     def clock(self) -> Clock | SupportsTimers:
         """What everything is timed by."""
-        return self.store.clock if self.cache is None else engine_of(self.cache).options.clock
+        return self.store.clock if self.cache is None else works_of(self.cache)[0].options.clock
 
     def _plan(self, name: str, function: Any, of_result: plan_options.OfResult) -> Plan:
         idle = self.store.idle_seconds
@@ -88,7 +88,7 @@ class Settings:
     def _shared_recipe(
         self, cache: Cache, function: Any, own_name: str, compiled: _Compile, of_result: plan_options.OfResult
     ) -> SharedRecipe:
-        engine = engine_of(cache)
+        engine, _, _ = works_of(cache)
         return SharedRecipe(
             function=function,
             cache=cache,

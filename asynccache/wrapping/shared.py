@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from asynccache.cache.cache import Cache, part_of
+from asynccache.cache.cache import Cache, works_of
 from asynccache.cache.engine import Engine
 from asynccache.hitpath.compiled import CompiledFunction, Function, Tally
 from asynccache.plan import Plan
@@ -46,7 +46,8 @@ class SharedRecipe:
         Args:
             receiver: gives what stands for the instance, where calls are told apart without it.
         """
-        engine, scopes = part_of(self.cache, self.part)
+        engine, path, scopes = works_of(self.cache)
+        scopes = (*scopes, engine.scope((*path, self.part)))
         calls = _Calls(self.function)
         name = f"{self.part[0]}.{self.part[1]}"
         plan = engine.plan(scopes, self.options, name=name, load=calls.load, of_result=self.of_result)
