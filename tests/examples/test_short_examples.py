@@ -89,6 +89,24 @@ PROMISES = {
         "  4 requests, 2 queries",
         "  saved: 5",
     ],
+    "shared_cache": [
+        "A1: 10 euros, B2: 20 euros; queries: label of A1, price of A1, label of B2, price of B2",
+        "A1: 10 euros, B2: 20 euros; queries: none",
+        "A1: 12 euros, B2: 20 euros; queries: label of A1, price of A1",
+        "sessions: s-1 of Ada, s-2 of Bob",
+        "sessions, cleared: 0",
+        "A1: 12 euros, B2: 20 euros; queries: none",
+    ],
+    "batched_loader": [
+        "Solaris, by Stanisław Lem",
+        "Kindred, by Octavia E. Butler",
+        "Lavinia, by Ursula K. Le Guin",
+        "Fiasco, by Stanisław Lem",
+        "Dawn, by Octavia E. Butler",
+        "SELECT * FROM books ORDER BY added DESC LIMIT $1 [5]",
+        "SELECT * FROM authors WHERE id = ANY($1) [[1, 2, 3]]",
+        "again: 1 statement",
+    ],
 }
 
 
