@@ -279,27 +279,3 @@ async def test_a_listener_that_raises(kind: str, loop_errors: list[dict[str, Any
     await load(1)
     assert load.cache_stats().sweeper_alive
     loop_errors.clear()
-
-
-async def test_remembered_errors_are_no_values() -> None:
-    """Listeners hear nothing of a remembered error that leaves, nor of one that comes in a value's place but that."""
-    heard = Heard("plain")
-    error: type[Exception] | None = KeyError
-
-    @async_cached(errors={KeyError: 5}, on_evict=heard.listener)
-    async def load(key: int) -> str:
-        if error is not None:
-            raise error
-        return "value"
-
-    with pytest.raises(KeyError):
-        await load(1)
-    load.cache_invalidate(1)
-    error = None
-    await load(1)
-    assert heard.notices == []
-    error = KeyError
-    with pytest.raises(KeyError):
-        await load.cache_refresh(1)
-    load.cache_clear()
-    assert heard.notices == [(load.cache_key(1), "value", EvictionCause.REPLACED)]

@@ -1,6 +1,7 @@
 """`stale_if_error`: an old value is better than an error, for so long, and no longer."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -267,3 +268,14 @@ async def test_a_value_that_nobody_reads() -> None:
         (waiting,) = await asked(scene)
         await scene.break_down()
         assert (await outcome(waiting) == "old") is read_between
+
+
+@pytest.mark.parametrize("options", [{}, {"tags": ("all",)}, {"stale": 5}, {"errors": {NotFound: 5}}], ids=str)
+async def test_only_who_asks_for_old_values_gets_them(options: dict[str, Any]) -> None:
+    """Without `stale_if_error` a `cache_refresh` that fails raises, though there is a value, and leaves that alone."""
+    scene = await aged(1, **options)
+    asking = asyncio.create_task(scene.load.cache_refresh(1))
+    await turns()
+    await scene.break_down()
+    assert isinstance(await outcome(asking), OSError)
+    assert await scene.read() == "old"
