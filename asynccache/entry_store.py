@@ -265,9 +265,12 @@ class EntryStore(Generic[K, V]):
 
     def tell(self, gone: Sequence[Removed]) -> None:
         """Count and tell what has left. Not under the lock: listeners may do as they please."""
-        if self.rules.is_lasting:  # a remembered error is no value of the user's
-            gone = [removed for removed in gone if not isinstance(removed[1], RememberedError)]
-        self.notices.tell(gone)
+        errors = [removed for removed in gone if isinstance(removed[1], RememberedError)]
+        for _, _, cause in errors:  # which are no values of the user's, but took their places
+            self.notices.counts[cause] += 1
+        self.notices.tell(
+            [removed for removed in gone if not isinstance(removed[1], RememberedError)] if errors else gone
+        )
 
     def next_sweep(self) -> float:
         """Tell when there will be something to sweep, in seconds on the clock; infinity if never."""

@@ -15,7 +15,7 @@ from typing import Any, Final, Generic, TypeVar, cast
 
 from asynccache.appraisal import NOT_STORED, Terms, appraise, fixed_terms, terms_of_error
 from asynccache.core.bounded import BoundedCache
-from asynccache.core.generations import Tag, last_invalidated
+from asynccache.core.generations import Tag, first_invalidated
 from asynccache.core.remembered_error import RememberedError
 from asynccache.core.single_use import refuse_single_use
 from asynccache.drain import drain
@@ -105,8 +105,9 @@ class MemoryTier(Generic[K, V]):
 
     def _is_overtaken(self, flight: Flight[K], plan: Plan, terms: Terms) -> bool:
         """Tell whether one of a value's tags was invalidated while it was being loaded."""
-        invalidated = last_invalidated(self.store.generations.tags(terms.tags) + plan.scope)
-        if flight.epoch is None or invalidated <= flight.epoch.began:
+        tags = self.store.generations.tags(terms.tags) + plan.scope
+        invalidated = 0 if flight.epoch is None else first_invalidated(tags, flight.epoch)
+        if not invalidated:
             return False
         flight.overtaken_at = invalidated
         flight.is_detached = True

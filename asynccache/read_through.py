@@ -87,12 +87,11 @@ class ReadThrough(Generic[K, V]):
     def _refresh(self, plan: Plan, entry: LastingEntry[K, V], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         """Start a refresh behind, unless there is one or there are too many."""
         flights = self._tier.flights
-        if flights.closed or flights.refreshing() >= self._tier.rules.max_refreshes:
-            return
-        if not self._tier.claim(entry.key):
+        if flights.closed or not self._tier.claim(entry.key):
             return
         try:
-            flights.refresh(plan, entry.key, args, kwargs)
+            if flights.refreshing() < self._tier.rules.max_refreshes:
+                flights.refresh(plan, entry.key, args, kwargs)
         except Exception as error:  # such as a loop that makes no tasks any more: the old value is served all the same
             self._tier.store.notices.report("a refresh", error)
         finally:

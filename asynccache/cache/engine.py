@@ -211,5 +211,7 @@ def _explain(error: TypeError, key: object, _arguments: dict[str, object]) -> No
 
 def split_key(key: Any) -> tuple[Tag | None, Any]:
     """Tell the namespace that a key lies in, None for none, and the key as users know it."""
-    parts: Any = key if isinstance(key, tuple) else ()
-    return (parts[0], parts[1]) if len(parts) == 2 and isinstance(parts[0], Tag) else (None, key)
+    if not isinstance(key, tuple):
+        return None, key
+    parts: tuple[Any, ...] = key  # pyright: ignore[reportUnknownVariableType]
+    return (parts[0], parts[1]) if len(parts) == 2 and isinstance(parts[0], Tag) else (None, parts)

@@ -39,7 +39,8 @@ class Epoch:
 
     Attributes:
         began: the generation at its beginning.
-        overtaken_by: the tags that were invalidated in it; it ends when the next load begins after that.
+        overtaken_by: the tags that were invalidated in it, each with the generation in which it was so first. The epoch
+            ends when the next load begins after that.
         after: the next epoch.
     """
 
@@ -47,7 +48,7 @@ class Epoch:
 
     def __init__(self, began: int) -> None:
         self.began = began
-        self.overtaken_by: set[Tag] = set()
+        self.overtaken_by: dict[Tag, int] = {}
         self.after: Epoch | None = None
 
 
@@ -93,7 +94,7 @@ class Generations:
         tag.generation = self.now
         latest = self._latest() if self._latest is not None else None
         if latest is not None:  # some load is in the air: it must find the tag as it is now, once it knows its tags
-            latest.overtaken_by.add(tag)
+            latest.overtaken_by.setdefault(tag, self.now)
 
     def __len__(self) -> int:
         """How many tags are known."""
@@ -103,6 +104,19 @@ class Generations:
 def last_invalidated(tags: Tags) -> int:
     """Tell when one of these tags was last invalidated."""
     return max([tag.generation for tag in tags], default=0)
+
+
+def first_invalidated(tags: Tags, since: Epoch) -> int:
+    """Tell when one of these tags was invalidated for the first time since an epoch began; 0 if none was."""
+    if last_invalidated(tags) <= since.began:
+        return 0
+    epoch: Epoch | None = since
+    while epoch is not None:
+        found = [epoch.overtaken_by[tag] for tag in tags if tag in epoch.overtaken_by]
+        if found:
+            return min(found)
+        epoch = epoch.after
+    return 0
 
 
 def read_tags(what: str, value: Iterable[str] | None) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import strategies as st
 
 from asynccache import async_cached
+from asynccache.decorator import Decorator
 
 Bound = dict[str, Any]
 
@@ -162,8 +163,9 @@ async def test_key_function_that_raises_reaches_the_caller() -> None:
 @pytest.mark.parametrize("options", [{}, {"maxsize": 0}, {"typed": True}, {"copy": "deep"}, {"ttl": 5}])
 async def test_unhashable_argument_is_named(options: dict[str, Any]) -> None:
     """An argument without a hash is a `TypeError` that names it, its type and the function, and shows the way out."""
+    decorate: Decorator = async_cached(**options)
 
-    @async_cached(**options)
+    @decorate
     async def load(x: int, names: list[str], **more: object) -> int:
         raise AssertionError
 

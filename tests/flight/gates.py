@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Hashable
 from typing import Any, Final, Generic, TypeVar
 
 from asynccache import CachedFunction, async_cached
+from asynccache.decorator import Decorator
 
 T = TypeVar("T")
 
@@ -50,7 +51,9 @@ def gated(**options: Any) -> tuple[Gate[str], CachedFunction[[int], str]]:
     """Give a gate, and a cached function whose loads wait there."""
     gate: Gate[str] = Gate()
 
-    @async_cached(**options)
+    decorate: Decorator = async_cached(**options)
+
+    @decorate
     async def load(key: int) -> str:
         return await gate.load(key)
 

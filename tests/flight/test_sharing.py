@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from asynccache import async_cached
+from asynccache.decorator import Decorator
 from tests.flight.gates import callers, gated, turns
 
 
@@ -150,7 +151,9 @@ async def test_a_load_that_never_waits_is_shared_by_those_who_ask_at_once(option
     """Started eagerly or not, it is made once for all tasks that ask in one turn of the loop, stored or not."""
     calls = 0
 
-    @async_cached(**options)
+    decorate: Decorator = async_cached(**options)
+
+    @decorate
     async def load(key: int) -> int:
         nonlocal calls
         calls += 1

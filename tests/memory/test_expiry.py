@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asynccache import MISSING, async_cached
+from asynccache.decorator import Decorator
 from asynccache.testing import ManualClock
 
 
@@ -83,7 +84,9 @@ async def test_zero_stores_nothing_but_shares_the_load(option: str) -> None:
     options: dict[str, Any] = {option: 0}
     loads = 0
 
-    @async_cached(**options)
+    decorate: Decorator = async_cached(**options)
+
+    @decorate
     async def load() -> int:
         nonlocal loads
         loads += 1

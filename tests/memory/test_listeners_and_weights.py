@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asynccache import EvictionCause, async_cached
+from asynccache.decorator import Decorator
 from asynccache.testing import ManualClock
 
 Heard = list[tuple[object, object, EvictionCause]]
@@ -157,7 +158,9 @@ async def test_a_mistake_in_an_option_costs_the_entry_only(option: str, loop_err
     if option == "weigher":
         options["max_weight"] = 10
 
-    @async_cached(**options)
+    decorate: Decorator = async_cached(**options)
+
+    @decorate
     async def load(x: int) -> int:
         return x
 

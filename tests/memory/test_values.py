@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from asynccache import MISSING, GDSFCache, async_cached
+from asynccache.decorator import Decorator
 
 
 async def numbers() -> AsyncIterator[int]:
@@ -51,8 +52,9 @@ SINGLE_USE: list[tuple[str, Callable[[], object], str]] = [
 @pytest.mark.parametrize("options", [{}, {"maxsize": 0}, {"ttl": 0}, {"copy": "shallow"}], ids=str)
 async def test_single_use_values_are_refused(make: Callable[[], object], message: str, options: dict[str, Any]) -> None:
     """A value that only its first user could use is a `TypeError` that names the function, and is not stored."""
+    decorate: Decorator = async_cached(**options)
 
-    @async_cached(**options)
+    @decorate
     async def load() -> object:
         return make()
 
