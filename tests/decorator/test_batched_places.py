@@ -1,0 +1,101 @@
+"""Where calls for many keys are made: within other loads, in contexts, on loops and in threads."""
+
+import asyncio
+import contextvars
+import threading
+from typing import Any
+
+import pytest
+
+from asynccache import RecursiveLoad, async_cached
+from tests.decorator.batches import batched, ended
+from tests.flight.gates import together
+
+TENANT: contextvars.ContextVar[str] = contextvars.ContextVar("TENANT", default="nobody")
+
+
+async def test_a_call_that_asks_for_what_it_loads() -> None:
+    """It would wait for itself, and is told so at once; it may ask for other keys."""
+    asked: list[list[int]] = []
+
+    @async_cached.batched()
+    async def load(keys: list[int]) -> list[int]:
+        asked.append(keys)
+        return [key if key < 10 else await load(key - step) + step for key in keys]
+
+    step = 10
+    assert await together(load(14), load(25)) == [14, 25]
+    assert asked == [[14, 25], [4], [15], [5]]
+    load.cache_clear()
+    step = 0
+    errors = await ended(load(14), load(5))
+    assert [type(error) for error in errors] == [RecursiveLoad, RecursiveLoad]
+
+
+async def test_calls_that_wait_for_each_other() -> None:
+    """A ring through two functions is told as well."""
+
+    @async_cached.batched()
+    async def there(keys: list[int]) -> list[int]:
+        return [await back(key) for key in keys]
+
+    @async_cached.batched()
+    async def back(keys: list[int]) -> list[int]:
+        return [await there(key) for key in keys]
+
+    (error,) = await ended(there(1))
+    assert isinstance(error, RecursiveLoad)
+
+
+@pytest.mark.parametrize(("context", "tenant"), [("caller", "first"), ("empty", "nobody")])
+async def test_the_context_of_a_call(context: Any, tenant: str) -> None:
+    """It sees the context variables of the first who asked, or none."""
+    seen: list[str] = []
+
+    @async_cached.batched(context=context)
+    async def load(keys: list[int]) -> list[int]:
+        seen.append(TENANT.get())
+        return keys
+
+    async def ask(name: str, key: int) -> int:
+        TENANT.set(name)
+        return await load(key)
+
+    await together(ask("first", 1), ask("second", 2))
+    assert seen == [tenant]
+
+
+@pytest.mark.one_loop
+def test_one_loop_after_the_other() -> None:
+    """Values stay, and each loop has batches of its own."""
+    asked, load = batched()
+
+    async def ask(*keys: int) -> list[str]:
+        return await together(*map(load, keys))
+
+    assert [asyncio.run(ask(1, 2)), asyncio.run(ask(2, 3))] == [["value 1", "value 2"], ["value 2", "value 3"]]
+    assert asked == [[1, 2], [3]]
+
+
+@pytest.mark.one_loop
+def test_loops_in_threads() -> None:
+    """A batch belongs to one loop: calls on others are asked for by others, at the same time."""
+    everywhere = threading.Barrier(3, timeout=5)
+    asked: list[tuple[list[int], int]] = []
+
+    @async_cached.batched()
+    async def load(keys: list[int]) -> list[int]:
+        everywhere.wait()  # on each of the three loops: none waits for another's call
+        asked.append((keys, threading.get_ident()))
+        return keys
+
+    async def ask(number: int) -> None:
+        assert await together(load(number), load(number + 10)) == [number, number + 10]
+
+    threads = [threading.Thread(target=lambda number=number: asyncio.run(ask(number))) for number in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(5)
+    assert sorted(keys for keys, _ in asked) == [[0, 10], [1, 11], [2, 12]]
+    assert len({thread for _, thread in asked}) == 3
