@@ -210,7 +210,7 @@ async def test_a_function_that_goes_away_while_it_refreshes() -> None:
     assert gone() is None
 
 
-@pytest.mark.parametrize("left_behind", [1])
+@pytest.mark.parametrize("left_behind", [1, 2])
 def test_refreshes_of_a_loop_that_was_closed(left_behind: int) -> None:
     """What a loop has left behind when it was closed by hand keeps nobody on another loop from refreshing."""
     clock = ManualClock()

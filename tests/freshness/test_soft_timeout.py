@@ -136,6 +136,20 @@ async def test_callers_who_were_served_leave_the_load_alone() -> None:
     assert (scene.gate.cancelled, await scene.read()) == (0, "new")
 
 
+async def test_who_joins_a_slow_load_and_leaves() -> None:
+    """Once callers were served the old value the load goes on for its own sake, whoever joins it and is cancelled."""
+    scene = await aged(stale_if_error=50, soft_timeout=2)
+    (first,) = await callers(scene.load, 1)
+    scene.clock.advance(2)
+    assert await together(first) == ["old"]
+    joining = asyncio.create_task(scene.load.cache_refresh(1))
+    await turns()
+    joining.cancel()
+    await asyncio.wait([joining])
+    await scene.end("new")
+    assert (scene.gate.cancelled, await scene.read()) == (0, "new")
+
+
 @pytest.mark.parametrize("wait", [False, True])
 async def test_closing_sees_slow_loads_to_their_end(wait: bool) -> None:
     """A load that goes on behind is cancelled or waited for, as any other."""

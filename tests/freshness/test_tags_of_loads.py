@@ -141,3 +141,43 @@ async def test_those_who_came_after_find_what_was_put() -> None:
     assert await together(*before) == ["of before"]
     assert set(await together(*after)) <= {"put"}
     assert scene.gate.calls == [1]
+
+
+async def test_invalidated_again_and_again() -> None:
+    """What counts for a caller is whether it came before the first invalidation, however many there were."""
+    scene = Scene(tags=("all",))
+    tasks: list[asyncio.Task[str]] = []
+    for _ in range(4):
+        tasks += await callers(scene.load, 1)
+        scene.load.cache_invalidate_tags("all")
+    await scene.end("first")
+    assert [task.done() for task in tasks] == [True, False, False, False]
+    scene.load.cache_invalidate_tags("all")
+    await scene.end("second")
+    assert await together(*tasks) == ["first", "second", "second", "second"]
+    assert scene.load.cache_peek(1) is MISSING
+    assert scene.gate.calls == [1, 1]
+
+
+async def test_invalidated_in_several_epochs() -> None:
+    """So it is if other loads began between the invalidations, and others of its tags were invalidated first."""
+    gate: Gate[str] = Gate()
+
+    @async_cached(tags=lambda value: value.split())
+    async def load(key: int) -> str:
+        return await gate.load(key)
+
+    tasks = await callers(load, 1)
+    others: list[asyncio.Task[str]] = []
+    for number, tag in enumerate(("unrelated", "b", "a", "b")):
+        load.cache_invalidate_tags(tag)
+        others += await callers(load, 1, 10 + number)
+        tasks += await callers(load, 1)
+    gate.give("a b", 0)
+    await turns()
+    assert [task.done() for task in tasks] == [True, True, False, False, False]
+    gate.give("a b", -1)
+    assert await together(*tasks) == ["a b"] * 5
+    for number in range(1, 5):
+        gate.give("other", number)
+    assert await together(*others) == ["other"] * 4

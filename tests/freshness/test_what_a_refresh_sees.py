@@ -4,14 +4,14 @@ import asyncio
 import gc
 import weakref
 from contextvars import ContextVar
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 
 from asynccache import MISSING, async_cached
 from asynccache.testing import ManualClock
 from tests.flight.gates import together, turns
-from tests.freshness.aging import aged
+from tests.freshness.aging import TTL, aged
 
 
 @pytest.mark.parametrize(("context", "seen"), [("caller", "reader's"), ("empty", "unset")])
@@ -119,3 +119,27 @@ async def test_each_instance_refreshes_for_itself() -> None:
     gc.collect()
     assert gone() is None
     assert await other.price(1) == 4
+
+
+@pytest.mark.parametrize("option", ["ttl", "store_if", "tags", "weigher"])
+async def test_a_mistake_in_an_option_s_function(option: str, loop_errors: list[dict[str, Any]]) -> None:
+    """It costs what the refresh brings, is shown and counted once, and bothers no reader; the next load is stored."""
+    results: dict[str, Any] = {"ttl": TTL, "store_if": True, "tags": ["all"], "weigher": 1}
+    fails = False
+
+    def function(*_: object) -> Any:
+        if fails:
+            raise RuntimeError("a mistake")
+        return results[option]
+
+    options: dict[str, Any] = {"max_weight": 10 if option == "weigher" else None, option: function}
+    scene = await aged(TTL, stale=50, **options)
+    fails = True
+    assert await scene.read() == "old"
+    await scene.end("lost")
+    fails = False
+    assert scene.load.cache_stats().callback_errors == len(loop_errors) == 1
+    await scene.fill("new")
+    assert await scene.read() == "new"
+    assert scene.load.cache_stats().weight == scene.load.cache_info().currsize == 1
+    loop_errors.clear()
