@@ -32,10 +32,10 @@ class Incomparable:
 async def test_whether_there_was_something_does_not_hang_on_the_value(options: dict[str, Any], value: object) -> None:
     """`cache_invalidate` tells that a value was there, and removes it, be it None or one that cannot be compared."""
 
-    @async_cached(**options)
-    async def load(key: int) -> object:
+    async def give(key: int) -> object:
         return value
 
+    load: CachedFunction[[int], object] = async_cached(**options)(give)
     await load(1)
     assert load.cache_invalidate(1) is True
     assert load.cache_invalidate(1) is False
@@ -146,13 +146,14 @@ async def test_what_the_cache_says_itself_is_no_answer(error: type[BaseException
 class WatchedKey:
     """Equal to all others; tells when it is compared."""
 
-    compared: Callable[[], object] = staticmethod(lambda: None)
+    def __init__(self, compared: Callable[[], object]) -> None:
+        self._compared = compared
 
     def __hash__(self) -> int:
         return 7
 
     def __eq__(self, other: object) -> bool:
-        type(self).compared()
+        self._compared()
         return True
 
 
@@ -160,7 +161,8 @@ class WatchedKey:
 @pytest.mark.one_loop
 async def test_an_error_never_comes_out_as_a_value(policy: str) -> None:
     """A hit in another thread, in the very moment in which an error takes the value's place, gives one or the other."""
-    is_missing, got = False, []
+    is_missing = False
+    got: list[str] = []
 
     @async_cached(maxsize=10, policy=policy, ttl=100, errors={NotFound: 5}, clock=ManualClock())
     async def load(key: WatchedKey) -> str:
@@ -174,24 +176,20 @@ async def test_an_error_never_comes_out_as_a_value(policy: str) -> None:
         except NotFound:
             got.append("NotFound")
 
-    one, other = WatchedKey(), WatchedKey()
-    await load(one)
-    is_missing = True
     reader = threading.Thread(target=lambda: asyncio.run(read(one)))
     here = threading.current_thread()
 
     def compared() -> None:  # under the lock, as the error is about to be stored: the reader gets as far as it can
-        if threading.current_thread() is here and not reader.ident:
+        if is_missing and threading.current_thread() is here and not reader.ident:
             reader.start()
             reader.join(0.2)
 
-    WatchedKey.compared = staticmethod(compared)
-    try:
-        with pytest.raises(NotFound):
-            await load.cache_refresh(other)
-        await asyncio.to_thread(reader.join)
-    finally:
-        WatchedKey.compared = staticmethod(lambda: None)
+    one, other = WatchedKey(compared), WatchedKey(compared)
+    await load(one)
+    is_missing = True
+    with pytest.raises(NotFound):
+        await load.cache_refresh(other)
+    await asyncio.to_thread(reader.join)
     assert got in (["value"], ["NotFound"])
 
 
