@@ -25,7 +25,7 @@ from asynccache.plan_options import LoadOptions
 from asynccache.protocols import MISSING, EvictionCause
 from asynccache.snapshots import SnapshotReport
 from asynccache.stats import CacheStats
-from asynccache.wrapping.typed import CachedFunction, CacheInfo
+from asynccache.wrapping.typed import CachedFunction, CacheInfo, SharedFunction
 
 __all__ = [
     "Cache",
@@ -48,6 +48,7 @@ __all__ = [
     "RecursiveLoad",
     "RestoreReport",
     "S3FIFOCache",
+    "SharedFunction",
     "SieveCache",
     "SnapshotReport",
     "TinyLFUCache",

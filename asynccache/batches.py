@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
+from asynccache.core.keys import refuse_unhashable
 from asynccache.errors import LeftOut
 from asynccache.flight import Flight, current
 from asynccache.flights import CallLater, Flights
@@ -34,6 +35,7 @@ class Batch:
     Attributes:
         plan: of the load of many keys.
         keys: with the number of loads that wait for each.
+        cache_keys: what each of them is known by in the cache.
         is_complete: done when no more keys are taken.
         values: what came of it.
         said: what the load of many keys has said of its values.
@@ -49,6 +51,7 @@ class Batch:
             is_lasting=plan.is_lasting,
         )
         self.keys: Counter[Hashable] = Counter()
+        self.cache_keys: dict[Hashable, Hashable] = {}
         self.is_complete: asyncio.Future[None] = loop.create_future()
         self.values: Mapping[Any, Any] | None = None
         self.said: Load | None = None
@@ -78,26 +81,26 @@ class Batcher:
         self._max_size = max_size
         self._max_wait = max_wait
         self._call_later = call_later
-        self._open: PerLoop[dict[int, Batch]] = PerLoop(dict)
+        self._open: PerLoop[dict[Hashable, Batch]] = PerLoop(dict)
 
-    async def value(self, load: LoadMany, key: Hashable, *, of: object = None) -> Any:
+    async def value(self, load: LoadMany, key: Hashable, *, group: Hashable = None) -> Any:
         """Give the value of one key: to be called by its load.
 
         Args:
             load: loads many keys.
             key: which.
-            of: whose keys they are: only what belongs to one object is loaded together.
+            group: what is loaded together: only keys of equal groups.
 
         Raises:
             LeftOut: a `KeyError`; the batch gave no value for it.
             Exception: what the batch gave as its value, or what the whole batch ended in.
         """
+        refuse_unhashable(key)
         flight = current.get()
-        if flight is None or flight.plan is None or not isinstance(flight.owner, Flights):
-            raise RuntimeError("a batch is waited for by loads only")
+        if flight is None or flight.plan is None or not isinstance(flight.owner, Flights):  # called by itself
+            return _value_of(key, as_mapping([key], await load([key])))
         flights: Flights[Any, Any] = flight.owner  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
-        batch = self._batch(load, flight.plan, of)
-        batch.keys[key] += 1
+        batch = self._batch(load, flight.plan, group, key, flight.key)
         if len(batch.keys) == self._max_size:
             batch.complete()
         try:
@@ -106,29 +109,45 @@ class Batcher:
                 values = batch.values = await _common(flights).fetch(batch.plan, batch, (batch,), {})
         finally:
             batch.leave(key)
-        flight.said = batch.said
-        value = values.get(key, MISSING)
-        if value is MISSING:
-            raise LeftOut(key)
-        if isinstance(value, Exception):
-            raise value
-        return value
+            flight.said = batch.said
+        return _value_of(key, values)
 
-    def _batch(self, load: LoadMany, plan: Plan, of: object) -> Batch:
-        """Give the batch of this loop that still takes keys, or a new one."""
+    def _batch(self, load: LoadMany, plan: Plan, group: Hashable, key: Hashable, cache_key: Hashable) -> Batch:
+        """Put a key into the batch of this loop that still takes keys, or into a new one."""
         loop = asyncio.get_running_loop()
         waiting = self._open.enter(loop)
-        batch = waiting.get(id(of))
-        if batch is not None and not batch.is_complete.done():
-            return batch
-        batch = waiting[id(of)] = Batch(load, plan, loop)
-        # An identity is another object's as soon as this one has gone: the batch holds it as long as it takes keys.
-        batch.is_complete.add_done_callback(lambda _: waiting.pop(id(of), None), context=contextvars.Context())
+        batch = waiting.get(group)
+        # Equal keys that the cache tells apart, as 1 and 1.0 or those of two tenants, may have different values.
+        is_open = batch is not None and not batch.is_complete.done()
+        if batch is None or not is_open or batch.cache_keys.get(key, cache_key) != cache_key:
+            batch = waiting[group] = self._new_batch(load, plan, loop, group)
+        batch.keys[key] += 1
+        batch.cache_keys[key] = cache_key
+        return batch
+
+    def _new_batch(self, load: LoadMany, plan: Plan, loop: asyncio.AbstractEventLoop, group: Hashable) -> Batch:
+        batch = Batch(load, plan, loop)
+        waiting = self._open.enter(loop)
+
+        def forget(_: object) -> None:
+            if waiting.get(group) is batch:
+                del waiting[group]
+
+        batch.is_complete.add_done_callback(forget, context=contextvars.Context())
         if self._max_wait:
             self._call_later(loop, self._max_wait, batch.complete)
         else:
             loop.call_soon(batch.complete, context=contextvars.Context())
         return batch
+
+
+def _value_of(key: Hashable, values: Mapping[Any, Any]) -> Any:
+    value = values.get(key, MISSING)
+    if value is MISSING:
+        raise LeftOut(key)
+    if isinstance(value, Exception):
+        raise value
+    return value
 
 
 async def _run(batch: Batch) -> Mapping[Any, Any]:
@@ -139,7 +158,7 @@ async def _run(batch: Batch) -> Mapping[Any, Any]:
     batch.said = Load(tuple(keys), batch.plan)
     if flight is not None:
         flight.said = batch.said
-    return as_mapping(keys, await batch.load(keys))
+    return as_mapping(keys, await batch.load(list(keys)))
 
 
 def as_mapping(keys: list[Any], found: object) -> Mapping[Any, Any]:

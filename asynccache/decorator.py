@@ -3,6 +3,7 @@
 Decides what it looks like to users and to type checkers; the parts are in `wrapping/`.
 """
 
+import functools
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any, Final, Literal, ParamSpec, Protocol, TypeVar, overload
@@ -57,6 +58,19 @@ class BatchedDecorator(Protocol):
     ) -> CachedFunction[[S, K], R]: ...
 
 
+class SharedBatchedDecorator(Protocol):
+    """What `async_cached.batched(cache=...)` gives."""
+
+    @overload
+    def __call__(
+        self, function: Callable[[list[K]], Coroutine[Any, Any, Mapping[K, R] | Sequence[R]]], /
+    ) -> SharedFunction[[K], R]: ...
+    @overload
+    def __call__(
+        self, function: Callable[[S, list[K]], Coroutine[Any, Any, Mapping[K, R] | Sequence[R]]], /
+    ) -> SharedFunction[[S, K], R]: ...
+
+
 class AsyncCached:
     """Makes cached functions: `async_cached` is its only instance."""
 
@@ -73,6 +87,7 @@ class AsyncCached:
         *,
         cache: Cache,
         version: int | str = ...,
+        name: str | None = ...,
         ttl: Ttl = ...,
         jitter: Seconds | None = ...,
         stale: Seconds | None = ...,
@@ -168,7 +183,8 @@ class AsyncCached:
             on_abandon: what becomes of a load that nobody waits for any more: "cancel", "finish", or seconds of grace.
             on_evict: a function of key, value and `EvictionCause`, plain or `async`, or several, told of each entry
                 that has left.
-            name: what the cache is called in errors; the function's own name by default.
+            name: what the cache is called in errors, and the function in a shared cache; the function's own name by
+                default.
             clock: tells the time in seconds; must never go back. `time.monotonic` by default.
             context: what context variables a load sees: "caller", a copy of its first caller's, or "empty".
             cache: a `Cache` that this function shares with others. Options of a cache as a whole belong to that then,
@@ -191,7 +207,25 @@ class AsyncCached:
         decorating = Decorating(Settings(options))
         return decorating if function is MISSING else decorating(function)
 
-    def batched(self, *, max_size: int | None = 100, max_wait: Seconds = 0.0, **options: Any) -> BatchedDecorator:
+    @overload
+    def batched(
+        self, function: Callable[[list[K]], Coroutine[Any, Any, Mapping[K, R] | Sequence[R]]], /
+    ) -> CachedFunction[[K], R]: ...
+    @overload
+    def batched(
+        self, function: Callable[[S, list[K]], Coroutine[Any, Any, Mapping[K, R] | Sequence[R]]], /
+    ) -> CachedFunction[[S, K], R]: ...
+    @overload
+    def batched(
+        self, /, *, max_size: int | None = ..., max_wait: Seconds = ..., cache: Cache, **options: Any
+    ) -> SharedBatchedDecorator: ...
+    @overload
+    def batched(
+        self, /, *, max_size: int | None = ..., max_wait: Seconds = ..., **options: Any
+    ) -> BatchedDecorator: ...
+    def batched(
+        self, function: Any = MISSING, /, *, max_size: int | None = 100, max_wait: Seconds = 0.0, **options: Any
+    ) -> Any:
         """Turn a coroutine function of many keys into a cached one that is called with one key.
 
         Calls that come at about the same time are answered by one call of the function. It is given a list of distinct
@@ -211,12 +245,15 @@ class AsyncCached:
         """
         settings = Settings(options)
 
-        def decorate(function: Any) -> Any:
-            one = one_of_many(checked(function), max_size=max_size, max_wait=max_wait, clock=settings.clock)
-            return Decorating(settings)(one)
+        batched = functools.partial(
+            one_of_many, max_size=max_size, max_wait=max_wait, clock=settings.clock, vary=settings.read_vary()
+        )
 
-        one_of_many(_no_keys, max_size=max_size, max_wait=max_wait, clock=settings.clock)  # what is wrong is said here
-        return decorate
+        def decorate(function: Any) -> Any:
+            return Decorating(settings)(batched(checked(function)))
+
+        batched(_no_keys)  # what is wrong with its options is said here
+        return decorate if function is MISSING else decorate(function)
 
 
 async def _no_keys(keys: list[Any]) -> list[Any]:

@@ -146,6 +146,8 @@ class Flights(Generic[K, V]):
         if flight is None or (flight.landed and not self._is_shared(loop, flight)):
             return self._launch(loop, table, Flight(key, self, plan), plan, call, parent)
         self._board(flight, parent)
+        if plan.counts is not None:
+            plan.counts.coalesced += 1
         return flight
 
     def _is_shared(self, loop: asyncio.AbstractEventLoop, flight: Flight[K]) -> bool:
@@ -171,6 +173,10 @@ class Flights(Generic[K, V]):
         flight = Flight(key, self, plan)
         flight.is_refresh = flight.goes_on = True
         self._launch(loop, self.tables.enter(loop), flight, plan, (args, kwargs), None)
+        self.counts.refreshes += 1
+        for counts in (self.counts, plan.counts):
+            if counts is not None:
+                counts.misses -= 1  # nobody waited
 
     def beside(self, owner: FlightOwner[K, Any]) -> "Flights[K, Any]":
         """Make flights that end when these do, for what several loads have in common. They are not counted as these."""
@@ -237,10 +243,9 @@ class Flights(Generic[K, V]):
             raise CacheClosed(self.name)
         if parent is not None and self._is_loading(flight.key, parent):
             raise RecursiveLoad(self.name, flight.key)
-        if flight.is_refresh:
-            self.counts.refreshes += 1
-        else:
-            self.counts.misses += 1
+        self.counts.misses += 1
+        if plan.counts is not None:
+            plan.counts.misses += 1
         if self._generations is not None:
             self._note_generation(flight)
         table[flight.key] = flight

@@ -118,10 +118,10 @@ class MemoryTier(Generic[K, V]):
         plan = flight.plan
         if plan is None or isinstance(error, RecursiveLoad | CacheClosed):
             return MISSING
-        if isinstance(error, LeftOut):
+        ttl = MISSING if plan.errors is None or isinstance(error, _NO_ANSWERS) else plan.errors.ttl_of(error)
+        if ttl is MISSING and isinstance(error, LeftOut):
             self._drop_answered(flight)
             return MISSING
-        ttl = MISSING if plan.errors is None or isinstance(error, _NO_ANSWERS) else plan.errors.ttl_of(error)
         if ttl is MISSING:
             return self._outlast(flight, plan)
         terms = terms_of_error(self._cache, plan, flight.said, flight.key, error, ttl)
@@ -152,7 +152,9 @@ class MemoryTier(Generic[K, V]):
             return MISSING
         old: V | Missing = value_of(entry)
         if old is not MISSING:
-            self.flights.counts.stale += len(flight.waiters)
+            self.flights.counts.stale += (
+                len(flight.waiters) + flight.boarding
+            )  # who waits in its first step is in no list
         return old
 
     # --- storing ----------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from asynccache.core.expiry import Expiry
 from asynccache.core.freshness import Freshness
 from asynccache.core.generations import NO_TAGS, Tags
 from asynccache.core.remembered_error import ErrorTerms
+from asynccache.stats import LoadCounts
 
 OnAbandon: TypeAlias = Literal["cancel", "finish"] | float
 """What becomes of a load that nobody waits for any more: cancelled at once, finished, or cancelled after so many
@@ -41,6 +42,7 @@ class Plan:
         scope: the namespaces that the value lies in, the innermost last.
         is_lasting: whether it is for a cache whose entries are `LastingEntry`s: they can have tags, and terms of
             their own.
+        counts: what is counted of these loads alone, where they share a cache with others.
         task_name: what the tasks of its loads are called.
         has_time_limit: whether a clock runs while it loads.
     """
@@ -59,6 +61,7 @@ class Plan:
     weight: float | None = None
     scope: Tags = NO_TAGS
     is_lasting: bool = False
+    counts: LoadCounts | None = None
     task_name: str = field(init=False)
     has_time_limit: bool = field(init=False)
 

@@ -13,6 +13,8 @@ from asynccache.bypass import Bypass, Switch
 from asynccache.core.freshness import Verdict
 from asynccache.core.lasting_entry import LastingEntry, judge
 from asynccache.core.remembered_error import RememberedError
+from asynccache.flight import Flight, current
+from asynccache.loading import Load, own_key
 from asynccache.memory import MemoryTier
 from asynccache.plan import Plan
 from asynccache.protocols import MISSING, Missing
@@ -42,13 +44,30 @@ class ReadThrough(Generic[K, V]):
         """
         mode = None if self._switch is None or not self._switch.used else self._switch.mode()
         if mode is Bypass.DISABLED:
-            loaded: V = await plan.load(*args, **kwargs)
-            return loaded
+            return await self._load_alone(plan, key, args, kwargs)
         if mode is None:
             found = self.find(plan, key, args, kwargs)
             if found is not MISSING:
                 return found
         return await self._tier.flights.fetch(plan, key, args, kwargs)
+
+    async def _load_alone(self, plan: Plan, key: K, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> V:
+        """Load for one caller, in its own task, and store nothing."""
+        flight = Flight(key, self._tier.flights, plan)
+        flight.said = Load(own_key(flight.key, plan), plan)  # which finds no old value
+        parent = current.get()
+        if parent is not None:
+            parent.begin_to_wait(flight)
+        token = current.set(flight)
+        try:
+            value: V = await plan.load(*args, **kwargs)
+            return value
+        finally:
+            current.reset(token)
+            flight.landed = True
+            flight.plan = flight.owner = flight.said = None
+            if parent is not None:
+                parent.end_to_wait(flight)
 
     def find(self, plan: Plan, key: K, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> V | Missing:
         """Give what can be served at once, and see to it that it is refreshed if it is time; `MISSING` if nothing can.
@@ -61,21 +80,22 @@ class ReadThrough(Generic[K, V]):
         value: Any = MISSING if entry is None else getattr(entry, "value", MISSING)
         if entry is None or value is MISSING:
             return MISSING
-        counts = self._tier.flights.counts
+        all_counts = [self._tier.flights.counts] if plan.counts is None else [self._tier.flights.counts, plan.counts]
         if isinstance(value, RememberedError):
-            counts.hits += 1
+            for counts in all_counts:
+                counts.hits += 1
             raise value.again()
         now = store.rules.clock()
         verdict = judge(entry, now, random.random)
         if verdict is Verdict.FALLBACK and (now < entry.retry_at or self._is_late(key)):
-            counts.stale += 1
-            return cast("V", value)
+            verdict = Verdict.STALE
         if verdict not in _SERVED:
             return MISSING
-        if verdict is Verdict.STALE:
-            counts.stale += 1
-        else:
-            counts.hits += 1
+        for counts in all_counts:
+            if verdict is Verdict.STALE:
+                counts.stale += 1
+            else:
+                counts.hits += 1
         store.use(entry, now)
         if verdict is not Verdict.FRESH and now >= entry.retry_at:
             self._refresh(plan, entry, args, kwargs)

@@ -20,10 +20,11 @@ from asynccache.cache.warming import Progress, WarmReport, warm
 from asynccache.core.bounded import BoundedCache
 from asynccache.core.expiry import Seconds, Ttl, seconds
 from asynccache.core.generations import NO_TAGS, Tags, read_tags
+from asynccache.core.keys import refuse_unhashable
 from asynccache.errors import LeftOut
 from asynccache.flight import Failure
 from asynccache.listeners import AnyListener
-from asynccache.plan import OnAbandon, Plan
+from asynccache.plan import OnAbandon
 from asynccache.plan_options import LoadOptions
 from asynccache.protocols import MISSING, Clock, Missing, SupportsTimers
 from asynccache.snapshots import SnapshotReport
@@ -122,6 +123,7 @@ class Cache:
                 self.__dict__[name] = lookup
 
     def _key(self, key: Hashable) -> Any:
+        refuse_unhashable(key)
         return (self._scopes[-1], key) if self._scopes else key
 
     def __repr__(self) -> str:
@@ -170,14 +172,7 @@ class Cache:
             CacheClosed: the cache was closed.
         """
         plan = self._engine.plan(self._scopes, options) if options else self._plan
-        self._set(plan, key, value)
-
-    def _set(self, plan: Plan, key: Hashable, value: Any) -> None:
-        self._engine.refuse_closed()
-        if self._engine.switch.mode() is Bypass.DISABLED:  # what was there is out of date all the same
-            self._engine.tier.invalidate(self._key(key))
-        else:
-            self._engine.tier.put(plan, self._key(key), value, (), {})
+        self._engine.set(plan, self._key(key), value, (), {})
 
     async def delete(self, key: Hashable) -> bool:
         """Forget the value of `key`, and what a load under way will bring; tell whether there was anything."""
@@ -189,10 +184,8 @@ class Cache:
 
     async def peek(self, key: Hashable, default: Any = None) -> Any:
         """Give the value of `key` if it is fresh, else `default`. Counts as nothing."""
-        if self._engine.switch.mode() is not None:
-            return default
-        value = self._engine.tier.store.peek(self._key(key), old=False)
-        return default if value is MISSING else self._engine.copy(value)
+        value = self._engine.peek(self._key(key), old=False)
+        return default if value is MISSING else value
 
     async def touch(self, key: Hashable, ttl: Seconds | None) -> bool:
         """Let a fresh value begin a new term of `ttl` seconds (None for ever); tell whether there is one."""
@@ -209,7 +202,7 @@ class Cache:
         """Store several values; the options hold for each."""
         plan = self._engine.plan(self._scopes, options) if options else self._plan
         for key, value in values.items():
-            self._set(plan, key, value)
+            self._engine.set(plan, self._key(key), value, (), {})
 
     async def delete_many(self, keys: Iterable[Hashable]) -> int:
         """Forget these keys, as `delete` does; tell of how many there was anything."""
@@ -240,12 +233,17 @@ class Cache:
         batcher = Batcher(call_later=functools.partial(start_timer, engine.options.clock))
         plan = engine.plan(self._scopes, options, load=functools.partial(batcher.value, load_many))
         found: dict[Any, Any] = {}
+        left_out: set[Any] = set()
         for key in wanted:
-            found[key] = engine.find(plan, self._key(key), (key,))
-        missing = [self._key(key) for key in wanted if found[key] is MISSING]
+            try:
+                found[key] = engine.find(plan, self._key(key), (key,))
+            except LeftOut:  # and remembered to be so
+                left_out.add(key)
+        missing = [self._key(key) for key in wanted if found.get(key) is MISSING]
         outcomes = await fetch_many(engine.tier.flights, plan, missing, lambda key: ((split_key(key)[1],), {}))
         found |= {split_key(key)[1]: outcome for key, outcome in outcomes.items()}
-        return {key: engine.copy(self._given(found[key])) for key in wanted if not _is_left_out(found[key])}
+        left_out.update(key for key in found if _is_left_out(found[key]))
+        return {key: engine.copy(self._given(found[key])) for key in wanted if key not in left_out}
 
     @staticmethod
     def _given(outcome: Any) -> Any:
@@ -311,7 +309,9 @@ class Cache:
 
         Raises:
             OSError: the file cannot be written; the one that was there still is.
+            CacheClosed: the cache was closed, and holds nothing any more.
         """
+        self._engine.refuse_closed()  # when it is empty: the file that was saved before is worth more
         return await warm_start.snapshot(self._engine, path)
 
     async def restore(self, path: Path) -> RestoreReport:
@@ -319,6 +319,7 @@ class Cache:
 
         A file that is missing, damaged or of another version changes nothing; the report says so.
         """
+        self._engine.refuse_closed()
         return await warm_start.restore(self._engine, path)
 
     async def warm(
@@ -343,6 +344,7 @@ class Cache:
         def ask(key: K) -> Coroutine[Any, Any, Any]:
             return self.get_or_load(key, functools.partial(load, key), **options)
 
+        self._engine.refuse_closed()
         return await warm(keys, ask, concurrency=concurrency, progress=progress)
 
     def disabled(self) -> AbstractContextManager[None]:

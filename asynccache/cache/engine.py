@@ -5,12 +5,14 @@ Decides how a call's options and the cache's defaults become one plan, and how k
 
 import dataclasses
 import inspect
+import weakref
 from collections.abc import Awaitable, Callable, Coroutine, Hashable, Mapping
 from typing import Any, Final, NoReturn
 
 from asynccache import plan_options
-from asynccache.bypass import Switch
+from asynccache.bypass import Bypass, Switch
 from asynccache.core.generations import Tag, Tags
+from asynccache.core.keys import refuse_unhashable
 from asynccache.errors import CacheClosed
 from asynccache.hitpath.compiled import CompiledFunction, Function, HitOptions, Tally
 from asynccache.hitpath.parameters import KeyOptions, Parameters
@@ -18,7 +20,7 @@ from asynccache.memory import MemoryTier
 from asynccache.plan import Plan
 from asynccache.protocols import MISSING
 from asynccache.read_through import ReadThrough
-from asynccache.stats import CacheStats
+from asynccache.stats import CacheStats, LoadCounts
 from asynccache.store_options import StoreOptions
 
 DEFAULT_NAME: Final = "cache"
@@ -45,6 +47,7 @@ class Engine:
         self.switch = Switch()
         self.reader: ReadThrough[Any, Any] = ReadThrough(self.tier, self.switch)
         self.tallies: list[Tally] = []
+        self._parts: weakref.WeakValueDictionary[object, Callable[..., Any]] = weakref.WeakValueDictionary()
         self._compiled = [
             (self.compiled(_get, scoped=scoped), self.compiled(_get_or_load, scoped=scoped)) for scoped in (False, True)
         ]
@@ -60,6 +63,7 @@ class Engine:
         name: str = "",
         load: Callable[..., Awaitable[Any]] | None = None,
         of_result: plan_options.OfResult = plan_options.of_result_alone,
+        counts: LoadCounts | None = None,
     ) -> Plan:
         """Make a plan of a call's options, and of the defaults where it does not say otherwise.
 
@@ -69,6 +73,7 @@ class Engine:
             name: what is loaded, in errors.
             load: makes the value; by default the function that is its only argument.
             of_result: for options that are functions.
+            counts: what is counted of these loads alone.
 
         Raises:
             TypeError, ValueError: an option that cannot be meant.
@@ -90,7 +95,7 @@ class Engine:
             idle=self.options.idle_seconds,
             is_lasting=True,
         )
-        return dataclasses.replace(plan, scope=scope)
+        return dataclasses.replace(plan, scope=scope, counts=counts)
 
     # --- keys -------------------------------------------------------------------------------------------------------
 
@@ -98,6 +103,22 @@ class Engine:
         """Give the tag that all entries of a namespace carry, and that their keys begin with."""
         with self.tier.store.lock:
             return self.tier.store.generations.tag(path)
+
+    def claim_part(self, path: tuple[Hashable, ...], function: Callable[..., Any]) -> Tag:
+        """Give a function its own namespace, and see to it that no other of the same making has it.
+
+        Raises:
+            TypeError: another one has it: a closure from the same factory.
+        """
+        other = self._parts.get(path)
+        code = getattr(function, "__code__", None)
+        if other is not None and other is not function and code is not None and other.__code__ is code:
+            raise TypeError(
+                f"two functions that were made by the same code, {function.__qualname__}, would share their values: "
+                "give each a name of its own by @async_cached(cache=..., name=...)"
+            )
+        self._parts[path] = function
+        return self.scope(path)
 
     # --- look-ups ---------------------------------------------------------------------------------------------------
 
@@ -159,6 +180,26 @@ class Engine:
         self.tallies.append(tally)
         return function, tally
 
+    # --- one key ----------------------------------------------------------------------------------------------------
+
+    def set(self, plan: Plan, key: Any, value: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        """Store a value as if the call had given it; where the cache is disabled, forget the old one all the same."""
+        self.refuse_closed()
+        if self.switch.mode() is Bypass.DISABLED:
+            self.tier.invalidate(key)
+        else:
+            self.tier.put(plan, key, value, args, kwargs)
+
+    def peek(self, key: Any, *, old: bool) -> Any:
+        """Give a value without counting it, `MISSING` if there is none."""
+        return MISSING if self.switch.mode() is not None else self.copy(self.tier.store.peek(key, old=old))
+
+    async def refresh(self, plan: Plan, key: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        """Load a value anew, whatever is stored."""
+        is_disabled = self.switch.mode() is Bypass.DISABLED
+        fetch = self.reader.fetch if is_disabled else self.tier.flights.fetch
+        return self.copy(await fetch(plan, key, args, kwargs))
+
     def stats(self) -> CacheStats:
         """Give all counters."""
         return self.tier.stats(sum(tally() for tally in self.tallies))
@@ -200,12 +241,7 @@ def _call(load: Callable[[], Awaitable[Any]]) -> Awaitable[Any]:
 
 
 def _explain(error: TypeError, key: object, _arguments: dict[str, object]) -> NoReturn:
-    own_key = split_key(key)[1]
-    try:
-        hash(own_key)
-    except TypeError:
-        kind = type(own_key).__name__
-        raise TypeError(f"unhashable key ({kind}): use something that can be in a dict, such as a tuple") from None
+    refuse_unhashable(split_key(key)[1])
     raise error
 
 

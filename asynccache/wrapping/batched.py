@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from inspect import Parameter
 from typing import Any
 
@@ -18,6 +18,7 @@ def one_of_many(
     max_size: int | None,
     max_wait: Seconds,
     clock: Clock | SupportsTimers,
+    vary: Sequence[Callable[[], object]] = (),
 ) -> Any:
     """Make a coroutine function of one key, whose calls are batched, out of one of a list of keys.
 
@@ -26,6 +27,7 @@ def one_of_many(
         max_size: keys in a batch at most; None for no bound.
         max_wait: seconds that a batch waits for more keys.
         clock: what that is timed by.
+        vary: read the context variables that tell calls apart: only equal ones share a batch.
 
     Raises:
         TypeError, ValueError: an option that cannot be meant, or a function of something else.
@@ -38,12 +40,14 @@ def one_of_many(
     if _takes_instance(function):
 
         async def one(self: Any, key: Any) -> Any:
-            return await batcher.value(functools.partial(function, self), key, of=self)
+            return await batcher.value(
+                functools.partial(function, self), key, group=(id(self), *[read() for read in vary])
+            )
 
         return _named(one, function)
 
     async def one_key(key: Any) -> Any:
-        return await batcher.value(function, key)
+        return await batcher.value(function, key, group=tuple([read() for read in vary]))
 
     return _named(one_key, function)
 

@@ -14,7 +14,7 @@ from asynccache.errors import CacheClosed
 from asynccache.hitpath.compiled import CompiledFunction, Tally
 from asynccache.memory import MemoryTier
 from asynccache.plan import Plan
-from asynccache.protocols import Missing
+from asynccache.protocols import MISSING, Missing
 from asynccache.stats import CacheStats
 from asynccache.wrapping.typed import CachedFunction, CacheInfo, CacheParameters
 
@@ -124,7 +124,8 @@ class Controls(CallControls):
         return self._tier.contains(self.cache_key(*args, **kwargs))
 
     def cache_peek(self, /, *args: Any, **kwargs: Any) -> Any | Missing:
-        return self._tier.store.peek(self.cache_key(*args, **kwargs))
+        value = self._tier.store.peek(self.cache_key(*args, **kwargs))
+        return value if value is MISSING else self._copy(value)
 
     def cache_put(self, value: Any, /, *args: Any, **kwargs: Any) -> None:
         key = self.cache_key(*args, **kwargs)

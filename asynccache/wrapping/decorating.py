@@ -61,7 +61,7 @@ class Decorating:
         if takes_class:
             raise TypeError(f"{name_of(function)} shares a cache: write @async_cached(...) above a plain method")
         wrapper, controls = self._settings.recipe(function, receives=False).make()
-        return SharedMethod(wrapper, controls)
+        return SharedMethod(wrapper, controls, tells_instances=True)
 
     def _as_class_method(self, function: Any) -> Any:
         if next(iter(inspect.signature(function).parameters), "") in self._settings.ignore:

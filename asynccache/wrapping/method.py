@@ -16,7 +16,7 @@ import weakref
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from types import MethodType
-from typing import Any
+from typing import Any, Final
 
 from asynccache.hitpath.compiled import Function
 from asynccache.protocols import MISSING, Missing
@@ -182,26 +182,56 @@ class CachedClassMethod(CachedMethod):
 
 
 class SharedMethod:
-    """A method whose instances share one store, as `ignore=("self",)` asks for.
+    """A method whose instances share one store: as `ignore=("self",)` asks for, or in a `Cache`.
 
     Args:
         wrapper: the function, whose first parameter is the instance.
-        controls: its controls, which take no instance. Asked of the class, they do, like everything else there.
+        controls: its controls. Asked of the class, they take the instance, like everything else there.
+        tells_instances: whether calls on different instances can be different calls.
     """
 
-    def __init__(self, wrapper: Function, controls: CallControls) -> None:
+    def __init__(self, wrapper: Function, controls: CallControls, *, tells_instances: bool = False) -> None:
         look_like(self, wrapper)
         self._wrapper = wrapper
+        self._bind: Callable[[Function, Any], Any] = BoundMethod if tells_instances else MethodType
         controls.without_receiver().put_on(self)
 
     def __get__(self, instance: Any, owner: type[Any] | None = None) -> Any:
-        return self if instance is None else MethodType(self._wrapper, instance)
+        return self if instance is None else self._bind(self._wrapper, instance)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, Any]:
         return self._wrapper(*args, **kwargs)
 
     def __reduce__(self) -> str:
         return self._wrapper.__qualname__
+
+
+class BoundMethod:
+    """A method asked of an instance, where the controls too have to know the instance."""
+
+    __slots__ = ("__func__", "__self__")
+
+    if sys.version_info >= (3, 12):  # for `inspect.iscoroutinefunction`; before, it looks at what is passed on below
+        _is_coroutine_marker = inspect._is_coroutine_mark  # type: ignore[attr-defined]  # pyright: ignore
+
+    def __init__(self, function: Function, instance: Any) -> None:
+        self.__func__ = function
+        self.__self__ = instance
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, Any]:
+        return self.__func__(self.__self__, *args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self.__func__, name)
+        return functools.partial(found, self.__self__) if name in OF_A_CALL else found
+
+    def cache_put(self, value: Any, /, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, None]:
+        put: Function = getattr(self.__func__, "cache_put")  # noqa: B009  # functions have no such attribute by type
+        return put(value, self.__self__, *args, **kwargs)
+
+
+OF_A_CALL: Final = frozenset({"cache_contains", "cache_invalidate", "cache_key", "cache_peek", "cache_refresh"})
+"""The controls that begin with a call's arguments."""
 
 
 class NamelessReceiver:

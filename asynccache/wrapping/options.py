@@ -10,6 +10,7 @@ from contextvars import Context, ContextVar
 from typing import Any, NoReturn
 
 from asynccache.cache.cache import Cache
+from asynccache.cache.engine import split_key
 from asynccache.callables import accepts, refuse_coroutine_function
 from asynccache.hitpath.parameters import Parameters
 from asynccache.plan_options import refuse_no_function
@@ -138,6 +139,7 @@ def explain_unhashable(name: str, has_key_function: bool) -> Callable[[TypeError
     """Make the function that says which argument has no hash, and what to do about it."""
 
     def explain(error: TypeError, key: object, arguments: dict[str, object]) -> NoReturn:
+        key = split_key(key)[1]
         if has_key_function and not _is_hashable(key):
             raise TypeError(
                 f"the key= function of {name} gave an unhashable {type(key).__name__}: "

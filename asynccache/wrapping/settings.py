@@ -30,7 +30,7 @@ class Settings:
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         plan_options.refuse_unknown(options, _OPTIONS, "async_cached()")
-        self.cache: Cache | None = read.read_cache(options.get("cache"), options, _STORE_OPTIONS)
+        self.cache: Cache | None = read.read_cache(options.get("cache"), options, _STORE_OPTIONS - {"name"})
         self.version = read.read_version(options.get("version", 1), self.cache)
         self.load = {name: value for name, value in options.items() if name in plan_options.LOAD_OPTIONS}
         self.store = StoreOptions(**{name: value for name, value in options.items() if name in _STORE_OPTIONS})
@@ -42,8 +42,7 @@ class Settings:
             read.check_key(self.key)
             if self.typed or self.ignore or self.vary:
                 raise ValueError("typed, ignore and vary go into a key that we make: with key=, let that see to them")
-        if self.cache is None:
-            plan_options.refuse_without_ttl(self.load)
+        plan_options.refuse_without_ttl(self._merged())
         self._plan("", nobody, lambda _option, function: function)  # what is wrong whatever the function
 
     @property
@@ -51,9 +50,17 @@ class Settings:
         """What everything is timed by."""
         return self.store.clock if self.cache is None else works_of(self.cache)[0].options.clock
 
+    def read_vary(self) -> list[Callable[[], object]]:
+        """Give functions that read the context variables of `vary`."""
+        return [functools.partial(variable.get, read.unset(variable)) for variable in self.vary]
+
+    def _merged(self) -> Mapping[str, Any]:
+        """The options about loads, with the defaults of a shared cache."""
+        return self.load if self.cache is None else works_of(self.cache)[0].defaults | self.load
+
     def _plan(self, name: str, function: Any, of_result: plan_options.OfResult) -> Plan:
         idle = self.store.idle_seconds
-        return plan_options.read_plan(self.load, name=name, load=function, of_result=of_result, idle=idle)
+        return plan_options.read_plan(self._merged(), name=name, load=function, of_result=of_result, idle=idle)
 
     def recipe(self, function: Any, *, receives: bool) -> Recipe | SharedRecipe:
         """Say how to make wrappers of a function.
@@ -89,10 +96,14 @@ class Settings:
         self, cache: Cache, function: Any, own_name: str, compiled: _Compile, of_result: plan_options.OfResult
     ) -> SharedRecipe:
         engine, _, _ = works_of(cache)
+        if not inspect.isfunction(function) and self.store.name is None:
+            raise TypeError(
+                f"{own_name} is no plain function, and has no name of its own in a cache: give it one by name="
+            )
         return SharedRecipe(
             function=function,
             cache=cache,
-            part=(str(getattr(function, "__module__", "")), own_name, self.version),
+            part=(str(getattr(function, "__module__", "")), self.store.name or own_name, self.version),
             compiled=compiled(engine.hit_options(), engine.options.chosen_policy, engine.names()),
             options=self.load,
             of_result=of_result,

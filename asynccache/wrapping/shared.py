@@ -4,6 +4,7 @@ The keys of a part begin with the function's module, its qualified name and a ve
 and a new version does not find what an old one has left. Controls that touch the cache are awaited.
 """
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,7 @@ from asynccache.hitpath.compiled import CompiledFunction, Function, Tally
 from asynccache.plan import Plan
 from asynccache.plan_options import OfResult
 from asynccache.protocols import Missing
-from asynccache.stats import CacheStats
+from asynccache.stats import CacheStats, LoadCounts
 from asynccache.wrapping.controls import CallControls
 from asynccache.wrapping.recipe import dressed
 from asynccache.wrapping.typed import CacheInfo, SharedFunction
@@ -47,31 +48,18 @@ class SharedRecipe:
             receiver: gives what stands for the instance, where calls are told apart without it.
         """
         engine, path, scopes = works_of(self.cache)
-        scopes = (*scopes, engine.scope((*path, self.part)))
-        calls = _Calls(self.function)
-        name = f"{self.part[0]}.{self.part[1]}"
-        plan = engine.plan(scopes, self.options, name=name, load=calls.load, of_result=self.of_result)
-
-        def fetch(key: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-            calls.asked += 1
-            return engine.reader.fetch(plan, key, args, kwargs)
-
-        wrapper, tally = engine.make(self.compiled, fetch, scopes[-1])
-        controls = SharedControls(engine, plan, calls, self.compiled, tally, receiver)
+        scope = engine.claim_part((*path, self.part), self.function)
+        plan = engine.plan(
+            (*scopes, scope),
+            self.options,
+            name=f"{self.part[0]}.{self.part[1]}",
+            load=self.function,
+            of_result=self.of_result,
+            counts=LoadCounts(),
+        )
+        wrapper, tally = engine.make(self.compiled, functools.partial(engine.reader.fetch, plan), scope)
+        controls = SharedControls(engine, plan, self.compiled, tally, receiver)
         return dressed(wrapper, self.function, controls), controls
-
-
-class _Calls:
-    """Counts the calls of one function that were no plain hits, and the loads that they started."""
-
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self._function = function
-        self.asked = self.started = 0
-
-    def load(self, *args: Any, **kwargs: Any) -> Any:
-        """Call the function."""
-        self.started += 1
-        return self._function(*args, **kwargs)
 
 
 class SharedControls(CallControls):
@@ -80,7 +68,6 @@ class SharedControls(CallControls):
     Args:
         engine: the works of the cache.
         plan: how the function's values are loaded and kept.
-        calls: what was counted of its calls.
         compiled: tells the key of a call.
         tally: tells its plain hits.
         receiver: gives what stands for the instance, where calls are told apart without it.
@@ -95,7 +82,6 @@ class SharedControls(CallControls):
         self,
         engine: Engine,
         plan: Plan,
-        calls: _Calls,
         compiled: CompiledFunction,
         tally: Tally,
         receiver: Callable[[], object] | None,
@@ -103,18 +89,16 @@ class SharedControls(CallControls):
         super().__init__(compiled, receiver)
         self._engine = engine
         self._plan = plan
-        self._calls = calls
         self._tally = tally
 
     def _full_key(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         return self._plan.scope[-1], self.cache_key(*args, **kwargs)
 
     def cache_info(self) -> CacheInfo:
-        store = self._engine.tier.store
-        scope = self._plan.scope[-1]
-        size = sum(key[0] is scope for key, _ in store.all_kept() if type(key) is tuple and key)
-        hits = self._tally() + self._calls.asked - self._calls.started
-        return CacheInfo(hits, self._calls.started, self._engine.options.bound, size)
+        tier, counts = self._engine.tier, self._plan.counts or LoadCounts()
+        hits = self._tally() + counts.hits + counts.stale + counts.coalesced
+        size = len(tier.store.entries) + tier.flights.in_flight()
+        return CacheInfo(hits, counts.misses, self._engine.options.bound, size)
 
     def cache_stats(self) -> CacheStats:
         return self._engine.stats()
@@ -126,20 +110,21 @@ class SharedControls(CallControls):
         return self._engine.tier.invalidate(self._full_key(args, kwargs))
 
     async def cache_contains(self, /, *args: Any, **kwargs: Any) -> bool:
-        return self._engine.tier.contains(self._full_key(args, kwargs))
+        bypassed = self._engine.switch.mode() is not None
+        return not bypassed and self._engine.tier.contains(self._full_key(args, kwargs))
 
     async def cache_peek(self, /, *args: Any, **kwargs: Any) -> Any | Missing:
-        return self._engine.tier.store.peek(self._full_key(args, kwargs))
+        return self._engine.peek(self._full_key(args, kwargs), old=True)
 
     async def cache_put(self, value: Any, /, *args: Any, **kwargs: Any) -> None:
         key = self._full_key(args, kwargs)
-        self._engine.refuse_closed()
-        self._engine.tier.put(self._plan, key, value, *self._compiled.split(*self._with_receiver(args), **kwargs))
+        self._engine.set(self._plan, key, value, *self._compiled.split(*self._with_receiver(args), **kwargs))
 
     async def cache_refresh(self, /, *args: Any, **kwargs: Any) -> Any:
         key = self._full_key(args, kwargs)
-        call = self._compiled.split(*self._with_receiver(args), **kwargs)
-        return self._engine.copy(await self._engine.tier.flights.fetch(self._plan, key, *call))
+        if self._receiver is not None:
+            raise TypeError("there is no instance to call the method on: ask the class, and give the instance first")
+        return await self._engine.refresh(self._plan, key, *self._compiled.split(*args, **kwargs))
 
 
 for _name in SharedControls.names:

@@ -141,7 +141,7 @@ class SharedFunction(Protocol[P, R]):
     ) -> "SharedFunction[Q, R]": ...
 
     def cache_info(self) -> CacheInfo:
-        """Give this function's hits, misses and number of entries, and the cache's bound."""
+        """Give this function's hits and misses, and the bound and the number of entries of the whole cache."""
         ...
 
     def cache_stats(self) -> CacheStats:
