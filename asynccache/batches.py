@@ -11,9 +11,10 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
+from asynccache.callables import awaitable_of
 from asynccache.core.keys import refuse_unhashable
 from asynccache.errors import LeftOut
-from asynccache.flight import Flight, current
+from asynccache.flight import Failure, Flight, current
 from asynccache.flights import CallLater, Flights
 from asynccache.loading import Load
 from asynccache.loops import PerLoop
@@ -98,9 +99,14 @@ class Batcher:
         refuse_unhashable(key)
         flight = current.get()
         if flight is None or flight.plan is None or not isinstance(flight.owner, Flights):  # called by itself
-            return _value_of(key, as_mapping([key], await load([key])))
+            return _value_of(key, as_mapping([key], await load([key])), None)
         flights: Flights[Any, Any] = flight.owner  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
-        batch = self._batch(load, flight.plan, group, key, flight.key)
+        batch = self._batch(flights, load, flight.plan, group)
+        if batch.cache_keys.get(key, flight.key) != flight.key:
+            # Equal keys that the cache tells apart, as 1 and 1.0 or those of two tenants, may have different values.
+            batch = self._new_batch(load, flight.plan, group)
+        batch.keys[key] += 1
+        batch.cache_keys[key] = flight.key
         if len(batch.keys) == self._max_size:
             batch.complete()
         try:
@@ -110,24 +116,20 @@ class Batcher:
         finally:
             batch.leave(key)
             flight.said = batch.said
-        return _value_of(key, values)
+        return _value_of(key, values, flight)
 
-    def _batch(self, load: LoadMany, plan: Plan, group: Hashable, key: Hashable, cache_key: Hashable) -> Batch:
-        """Put a key into the batch of this loop that still takes keys, or into a new one."""
+    def _batch(self, flights: Flights[Any, Any], load: LoadMany, plan: Plan, group: Hashable) -> Batch:
+        """Give the batch of this loop that still takes keys, or a new one."""
+        batch = self._open.enter(asyncio.get_running_loop()).get(group)
+        # One that was cleared away is not joined, as no load is: it might have been asked before that.
+        takes_keys = batch is not None and not batch.is_complete.done() and flights.tables.is_flying(batch)
+        return batch if batch is not None and takes_keys else self._new_batch(load, plan, group)
+
+    def _new_batch(self, load: LoadMany, plan: Plan, group: Hashable) -> Batch:
         loop = asyncio.get_running_loop()
-        waiting = self._open.enter(loop)
-        batch = waiting.get(group)
-        # Equal keys that the cache tells apart, as 1 and 1.0 or those of two tenants, may have different values.
-        is_open = batch is not None and not batch.is_complete.done()
-        if batch is None or not is_open or batch.cache_keys.get(key, cache_key) != cache_key:
-            batch = waiting[group] = self._new_batch(load, plan, loop, group)
-        batch.keys[key] += 1
-        batch.cache_keys[key] = cache_key
-        return batch
-
-    def _new_batch(self, load: LoadMany, plan: Plan, loop: asyncio.AbstractEventLoop, group: Hashable) -> Batch:
         batch = Batch(load, plan, loop)
         waiting = self._open.enter(loop)
+        waiting[group] = batch
 
         def forget(_: object) -> None:
             if waiting.get(group) is batch:
@@ -141,10 +143,12 @@ class Batcher:
         return batch
 
 
-def _value_of(key: Hashable, values: Mapping[Any, Any]) -> Any:
+def _value_of(key: Hashable, values: Mapping[Any, Any], flight: Flight[Any] | None) -> Any:
     value = values.get(key, MISSING)
     if value is MISSING:
-        raise LeftOut(key)
+        left_out = LeftOut(key)
+        left_out.flight = flight
+        raise left_out
     if isinstance(value, Exception):
         raise value
     return value
@@ -158,7 +162,7 @@ async def _run(batch: Batch) -> Mapping[Any, Any]:
     batch.said = Load(tuple(keys), batch.plan)
     if flight is not None:
         flight.said = batch.said
-    return as_mapping(keys, await batch.load(list(keys)))
+    return as_mapping(keys, await awaitable_of("load_many", batch.load, list(keys)))
 
 
 def as_mapping(keys: list[Any], found: object) -> Mapping[Any, Any]:
@@ -187,7 +191,7 @@ class _Nobody:
     def take_in(self, _flight: Flight[Any], _value: Any, _args: object, _kwargs: object, /) -> bool:
         return False
 
-    def take_failure(self, _flight: Flight[Any], _error: Exception, /) -> Any:
+    def take_failure(self, _flight: Flight[Any], _failure: Failure, /) -> Any:
         return MISSING
 
     def fallback(self, _flight: Flight[Any], /) -> Any:

@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import Callable, Hashable, Iterable
 from typing import Any, TypeVar
 
+from asynccache.errors import LeftOut
 from asynccache.flight import AGAIN, Failure, Flight, current
 from asynccache.flights import Call, Flights
 from asynccache.plan import Plan
+from asynccache.protocols import MISSING
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -53,7 +55,24 @@ async def fetch_many(
         if parent is not None:
             for flight in joined:
                 parent.end_to_wait(flight)
-    for key, outcome in outcomes.items():
-        if outcome is AGAIN:
-            outcomes[key] = await flights.ask_again(plan, key, *call(key))
+    again = [key for key, outcome in outcomes.items() if outcome is AGAIN]
+    if again:  # another caller may have loaded them by now
+        outcomes |= {key: _served(flights, key) for key in again}
+        outcomes |= await fetch_many(flights, plan, [key for key in again if outcomes[key] is MISSING], call)
     return outcomes
+
+
+def _served(flights: Flights[K, V], key: K) -> Any:
+    try:
+        return flights.served(key)
+    except LeftOut as error:
+        return left_out(error)
+    except Exception as error:  # which is remembered for this key
+        return Failure(error, None)
+
+
+def left_out(error: LeftOut) -> Failure:
+    """Give the outcome of a key that is remembered to have been left out."""
+    failure = Failure(error, None)
+    failure.is_left_out = True
+    return failure

@@ -5,7 +5,7 @@ Decides that from the outside, without a call: for options that are functions, a
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 
@@ -40,3 +40,30 @@ def refuse_coroutine_function(option: str, function: object) -> None:
     """Refuse a coroutine function where the cache calls, and does not await."""
     if is_coroutine_function(function):
         raise TypeError(f"{option} must be a plain function, not a coroutine function: nobody awaits it")
+
+
+def awaitable_of(option: str, function: Callable[..., Any], *args: Any) -> Awaitable[Any]:
+    """Call a coroutine function that comes with a call, rather than at decoration.
+
+    Raises:
+        TypeError: it is none; with what to write instead.
+    """
+    refuse_no_coroutine_function(option, function)
+    result = function(*args)
+    if not inspect.isawaitable(result):
+        raise TypeError(f"{option} must be a coroutine function, but gave a {type(result).__name__}: write `async def`")
+    return result
+
+
+def refuse_no_coroutine_function(option: str, function: object) -> None:
+    """Refuse what cannot be called.
+
+    Raises:
+        TypeError: it is something else; a coroutine is closed, or it would complain that it was never awaited.
+    """
+    if callable(function):
+        return
+    hint = "give the function, not what it returns: lambda: ..." if inspect.isawaitable(function) else "give a function"
+    if inspect.iscoroutine(function):
+        function.close()
+    raise TypeError(f"{option} must be a coroutine function, not a {type(function).__name__}: {hint}")

@@ -216,7 +216,7 @@ class AsyncCached:
         self, function: Callable[[S, list[K]], Coroutine[Any, Any, Mapping[K, R] | Sequence[R]]], /
     ) -> CachedFunction[[S, K], R]: ...
     @overload
-    def batched(
+    def batched(  # pyright: ignore[reportOverlappingOverload]  # on purpose: with a cache it is the first
         self, /, *, max_size: int | None = ..., max_wait: Seconds = ..., cache: Cache, **options: Any
     ) -> SharedBatchedDecorator: ...
     @overload

@@ -19,6 +19,7 @@ from asynccache.core.bounded import BoundedCache
 from asynccache.core.due import DueEntries
 from asynccache.core.entry import NEVER, Entry, SlidingEntry, sliding
 from asynccache.core.generations import Generations, Tags
+from asynccache.core.keys import split_key
 from asynccache.core.lasting_entry import LastingEntry, date, gone_at, is_invalidated, is_served, lasting, slide
 from asynccache.core.remembered_error import RememberedError
 from asynccache.listeners import AnyListener, EvictionNotices, Removed
@@ -265,12 +266,15 @@ class EntryStore(Generic[K, V]):
 
     def tell(self, gone: Sequence[Removed]) -> None:
         """Count and tell what has left. Not under the lock: listeners may do as they please."""
-        errors = [removed for removed in gone if isinstance(removed[1], RememberedError)]
-        for _, _, cause in errors:  # which are no values of the user's, but took their places
-            self.notices.counts[cause] += 1
-        self.notices.tell(
-            [removed for removed in gone if not isinstance(removed[1], RememberedError)] if errors else gone
-        )
+        if self.rules.is_lasting:
+            errors = [cause for _, value, cause in gone if isinstance(value, RememberedError)]
+            self.notices.counts.update(errors)  # which are no values of the user's, but took their places
+            gone = [
+                (split_key(key)[1], value, cause)
+                for key, value, cause in gone
+                if not isinstance(value, RememberedError)
+            ]
+        self.notices.tell(gone)
 
     def next_sweep(self) -> float:
         """Tell when there will be something to sweep, in seconds on the clock; infinity if never."""

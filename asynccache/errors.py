@@ -80,4 +80,12 @@ class CacheClosed(CacheError, RuntimeError):
 
 
 class LeftOut(KeyError):
-    """Raised for a key that a load of several keys has left out of its result: an answer, so no old value is served."""
+    """Raised for a key that a load of several keys has left out of its result.
+
+    It is an answer, if it is about the key of the load that it ends: then no old value is served in its place.
+
+    Attributes:
+        flight: of the load that it is an answer to.
+    """
+
+    flight: object = None

@@ -98,7 +98,7 @@ class FlightOwner(Protocol[K, V]):
         """
         ...
 
-    def take_failure(self, flight: Flight[K], error: Exception, /) -> V | Missing:
+    def take_failure(self, flight: Flight[K], failure: "Failure", /) -> V | Missing:
         """Note that a load has failed; give the old value that is to be served instead, if there is one."""
         ...
 
@@ -121,11 +121,12 @@ class Failure:
     Waiters are given it as a result: a future with an exception that nobody asks for would be complained about.
     """
 
-    __slots__ = ("error", "traceback")
+    __slots__ = ("error", "is_left_out", "traceback")
 
     def __init__(self, error: BaseException, traceback: TracebackType | None) -> None:
         self.error = error
         self.traceback = traceback
+        self.is_left_out = False
 
 
 def failure_of(error: BaseException, name: str, key: Hashable) -> Failure:

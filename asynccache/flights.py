@@ -155,10 +155,14 @@ class Flights(Generic[K, V]):
         is_valid = self._generations is None or self._generations.now == flight.shared_at
         return is_valid and flight.caller is not asyncio.current_task(loop)
 
+    def served(self, key: K) -> V | Missing:
+        """Give the value that the owner serves at once, if there is one. Raises the error that it remembers instead."""
+        owner = self._owner()
+        return MISSING if owner is None else owner.served(key)
+
     async def ask_again(self, plan: Plan, key: K, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> V:
         """Do as `fetch` does, after a load whose value was out of date: another caller may have loaded it by now."""
-        owner = self._owner()
-        value = MISSING if owner is None else owner.served(key)
+        value = self.served(key)
         return await self.fetch(plan, key, args, kwargs) if value is MISSING else value
 
     def wait_for(self, loop: asyncio.AbstractEventLoop, flight: Flight[K]) -> "asyncio.Future[Any]":
@@ -198,7 +202,7 @@ class Flights(Generic[K, V]):
     def _board(self, flight: Flight[K], parent: Flight[Any] | None) -> None:
         if parent is not None:
             if not parent.landed and leads_to(flight, parent):
-                raise RecursiveLoad(self.name, flight.key)
+                raise RecursiveLoad(*self._known_as(flight))
             parent.begin_to_wait(flight)
         self.counts.coalesced += 1
         if flight.grace is not None:
@@ -242,7 +246,7 @@ class Flights(Generic[K, V]):
         if self.closed and not (self.finishing and parent is not None and not parent.landed):
             raise CacheClosed(self.name)
         if parent is not None and self._is_loading(flight.key, parent):
-            raise RecursiveLoad(self.name, flight.key)
+            raise RecursiveLoad(plan.name, plan.own_key(flight.key))
         self.counts.misses += 1
         if plan.counts is not None:
             plan.counts.misses += 1
@@ -317,25 +321,29 @@ class Flights(Generic[K, V]):
         self._land(table, flight)
 
     def _fail(self, loop: asyncio.AbstractEventLoop, flight: Flight[K], error: BaseException) -> None:
-        self.counts.failures += not isinstance(error, LeftOut)  # which is an answer
+        failure = failure_of(error, *self._known_as(flight))
+        failure.is_left_out = isinstance(error, LeftOut) and error.flight is flight
+        self.counts.failures += not failure.is_left_out  # which is an answer
         if isinstance(error, asyncio.CancelledError):
             self.counts.cancelled += 1
-        flight.outcome = self._instead(flight, failure_of(error, self._name_of(flight), flight.key))
+        flight.outcome = self._instead(flight, failure)
         if isinstance(error, KeyboardInterrupt | SystemExit):
             # A task that ended in it would also be logged, since nobody asks a flight's task for its exception.
             raise_out_of(loop, error)
         if loop.is_closed():  # under the load: there is nobody left to tell
             flight.waiters.clear()
 
-    def _name_of(self, flight: Flight[K]) -> str:
-        return self.name if flight.plan is None else flight.plan.name
+    def _known_as(self, flight: Flight[K]) -> tuple[str, Any]:
+        """Tell what is loaded, and its key as users know it."""
+        plan = flight.plan
+        return (self.name, flight.key) if plan is None else (plan.name, plan.own_key(flight.key))
 
     def _instead(self, flight: Flight[K], failure: Failure) -> Any:
         """Give what those who wait are given for a failure: that, or an old value."""
         owner = self._owner()
-        if owner is None or flight.is_detached or not isinstance(failure.error, Exception):
+        if owner is None or flight.is_detached:
             return failure
-        old = owner.take_failure(flight, failure.error)
+        old = owner.take_failure(flight, failure)
         return failure if old is MISSING else old
 
     def _land(self, table: dict[K, Flight[K]], flight: Flight[K]) -> None:
@@ -393,6 +401,6 @@ class Flights(Generic[K, V]):
         if flight.landed or flight.is_abandoned:
             return
         self.counts.timeouts += 1
-        outcome = self._instead(flight, Failure(LoadTimeout(self._name_of(flight), flight.key), None))
+        outcome = self._instead(flight, Failure(LoadTimeout(*self._known_as(flight)), None))
         self._cancel(loop, flight)
         self._hand_out(flight, outcome)

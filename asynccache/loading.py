@@ -97,11 +97,6 @@ def current_load() -> Load:
     if flight.said is None:
         owner: Flights[Any, Any] = flight.owner  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
         stale, old_tags = owner.kept_value(flight.key)
-        flight.said = Load(own_key(flight.key, plan), plan, stale, old_tags)
+        flight.said = Load(plan.own_key(flight.key), plan, stale, old_tags)
     load: Load = flight.said
     return load
-
-
-def own_key(key: Any, plan: Plan) -> Any:
-    """Give a key as users know it, without the namespace that it lies in."""
-    return key[1] if plan.scope else key

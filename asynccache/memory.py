@@ -10,18 +10,19 @@ import dataclasses
 import itertools
 import os
 import weakref
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Generator, Hashable, Iterable, Mapping
+from contextlib import contextmanager
 from typing import Any, Final, Generic, TypeVar, cast
 
 from asynccache.appraisal import NOT_STORED, Terms, appraise, fixed_terms, terms_of_error
 from asynccache.core.bounded import BoundedCache
-from asynccache.core.generations import Tag, first_invalidated
+from asynccache.core.generations import Epoch, Tag, first_invalidated
 from asynccache.core.remembered_error import RememberedError
 from asynccache.core.single_use import refuse_single_use
 from asynccache.drain import drain
 from asynccache.entry_store import EntryStore, Rules, names_of, value_of
 from asynccache.errors import CacheClosed, CacheError, LeftOut, RecursiveLoad
-from asynccache.flight import Flight
+from asynccache.flight import Failure, Flight
 from asynccache.flights import Flights
 from asynccache.listeners import Removed
 from asynccache.plan import Plan
@@ -37,6 +38,21 @@ _SWEPT_A_PUT: Final = 4
 
 _NO_ANSWERS: Final = (CacheError, MemoryError, RecursionError)
 """What is never remembered as an answer, however general a type the user has named."""
+
+
+class Watch:
+    """What is said while values from former times are on their way.
+
+    Attributes:
+        epoch: in which they set out.
+        keys: that were invalidated since.
+        has_cleared: whether everything was.
+    """
+
+    def __init__(self) -> None:
+        self.epoch = Epoch(0)
+        self.keys: set[Any] = set()
+        self.has_cleared = False
 
 
 class MemoryTier(Generic[K, V]):
@@ -55,6 +71,7 @@ class MemoryTier(Generic[K, V]):
         self.rules = rules
         self.store: EntryStore[K, V] = EntryStore(cache, rules)
         self._claimed: set[K] = set()
+        self._watches: list[Watch] = []
         self._fixed = None if plan is None else fixed_terms(cache, plan)
         self.flights: Flights[K, V] = Flights(
             rules.name,
@@ -113,18 +130,20 @@ class MemoryTier(Generic[K, V]):
         flight.is_detached = True
         return True
 
-    def take_failure(self, flight: Flight[K], error: Exception) -> V | Missing:
+    def take_failure(self, flight: Flight[K], failure: Failure) -> V | Missing:
         """Remember an error that is an answer; else give the old value, if it may be served instead."""
-        plan = flight.plan
-        if plan is None or isinstance(error, RecursiveLoad | CacheClosed):
+        plan, error = flight.plan, failure.error
+        if plan is None or not isinstance(error, Exception) or isinstance(error, RecursiveLoad | CacheClosed):
             return MISSING
+        if failure.is_left_out:
+            cast("LeftOut", error).flight = None  # it has told what it had to
         ttl = MISSING if plan.errors is None or isinstance(error, _NO_ANSWERS) else plan.errors.ttl_of(error)
-        if ttl is MISSING and isinstance(error, LeftOut):
+        if ttl is MISSING and failure.is_left_out:
             self._drop_answered(flight)
             return MISSING
         if ttl is MISSING:
             return self._outlast(flight, plan)
-        terms = terms_of_error(self._cache, plan, flight.said, flight.key, error, ttl)
+        terms = terms_of_error(self._cache, plan, flight.said, plan.own_key(flight.key), error, ttl)
         self._take(flight, plan, cast("V", RememberedError(error)), terms)
         return MISSING
 
@@ -177,12 +196,31 @@ class MemoryTier(Generic[K, V]):
             for _ in itertools.islice(self.store.sweep(), _SWEPT_A_PUT):
                 pass
 
-    def adopt(self, plan: Plan, key: K, value: V, terms: Terms) -> bool:
-        """Store a value from former times, unless there is a newer one, or a load of one; tell whether it is stored."""
-        terms = dataclasses.replace(terms, weight=self._cache.weigh(key, value))
+    @contextmanager
+    def watch(self) -> Generator["Watch", None, None]:
+        """Note what is said about keys and tags, while values from former times are on their way."""
+        watch = Watch()
+        with self.store.lock:
+            watch.epoch = self.store.generations.epoch()
+            self._watches.append(watch)
+        try:
+            yield watch
+        finally:
+            self._watches.remove(watch)
+
+    def adopt(self, plan: Plan, key: K, value: V, terms: Terms, watch: "Watch") -> bool:
+        """Store a value from former times, unless something newer is known; tell whether it is stored."""
+        try:
+            terms = dataclasses.replace(terms, weight=self._cache.weigh(plan.own_key(key), value))
+        except Exception as error:  # costs the entry, as ever
+            self.store.notices.report("the weigher", error)
+            return False
         gone: list[Removed] = []
         with self.store.lock:
             if self.store.kept(key) is not None or self.flights.tables.is_flying(key):
+                return False
+            tags = self.store.generations.tags(terms.tags) + plan.scope
+            if watch.has_cleared or key in watch.keys or first_invalidated(tags, watch.epoch):
                 return False
             if not self._cache.fits(terms.weight):
                 return False
@@ -201,7 +239,8 @@ class MemoryTier(Generic[K, V]):
         kwargs: Mapping[str, Any],
     ) -> Terms:
         try:
-            return appraise(self._cache, plan, None if flight is None else flight.said, key, value, (args, kwargs))
+            said = None if flight is None else flight.said
+            return appraise(self._cache, plan, said, plan.own_key(key), value, (args, kwargs))
         except Exception as error:  # a mistake in an option costs the entry, not the caller's value
             self.store.notices.report("a function given as an option", error)
             return NOT_STORED
@@ -262,6 +301,8 @@ class MemoryTier(Generic[K, V]):
         """Forget the value of `key`, and what loads in the air will bring; tell if there was anything to forget."""
         gone: list[Removed] = []
         with self.store.lock:
+            for watch in self._watches:
+                watch.keys.add(key)
             found = self.flights.tables.detach(key)
             if self.rules.is_lasting:
                 found |= self.store.kept(key) is not None
@@ -290,6 +331,8 @@ class MemoryTier(Generic[K, V]):
     def forget_all(self) -> None:
         """Forget all values, and what loads in the air will bring."""
         with self.store.lock:
+            for watch in self._watches:
+                watch.has_cleared = True
             self.flights.tables.detach_all()
             gone = self.store.forget_all()
         self.store.tell(gone)

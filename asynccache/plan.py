@@ -74,3 +74,7 @@ class Plan:
     def grace(self) -> float:
         """How long a load goes on that nobody waits for, in seconds."""
         return self.on_abandon if isinstance(self.on_abandon, int | float) else 0.0
+
+    def own_key(self, key: Any) -> Any:
+        """Give a key as users know it, without the namespace that it lies in."""
+        return key[1] if self.scope else key

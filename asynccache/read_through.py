@@ -13,8 +13,9 @@ from asynccache.bypass import Bypass, Switch
 from asynccache.core.freshness import Verdict
 from asynccache.core.lasting_entry import LastingEntry, judge
 from asynccache.core.remembered_error import RememberedError
+from asynccache.errors import CacheClosed
 from asynccache.flight import Flight, current
-from asynccache.loading import Load, own_key
+from asynccache.loading import Load
 from asynccache.memory import MemoryTier
 from asynccache.plan import Plan
 from asynccache.protocols import MISSING, Missing
@@ -53,8 +54,10 @@ class ReadThrough(Generic[K, V]):
 
     async def _load_alone(self, plan: Plan, key: K, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> V:
         """Load for one caller, in its own task, and store nothing."""
+        if self._tier.flights.closed:
+            raise CacheClosed(self._tier.flights.name)
         flight = Flight(key, self._tier.flights, plan)
-        flight.said = Load(own_key(flight.key, plan), plan)  # which finds no old value
+        flight.said = Load(plan.own_key(key), plan)  # which finds no old value
         parent = current.get()
         if parent is not None:
             parent.begin_to_wait(flight)

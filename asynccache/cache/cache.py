@@ -11,16 +11,17 @@ from types import TracebackType
 from typing import Any, Literal, NoReturn, Self, TypeVar, Unpack
 
 from asynccache.batches import Batcher, LoadMany, as_mapping
-from asynccache.bulk import fetch_many
+from asynccache.bulk import fetch_many, left_out
 from asynccache.bypass import Bypass
 from asynccache.cache import warm_start
-from asynccache.cache.engine import Engine, split_key
+from asynccache.cache.engine import Engine
 from asynccache.cache.warm_start import Path, RestoreReport
 from asynccache.cache.warming import Progress, WarmReport, warm
+from asynccache.callables import awaitable_of, refuse_no_coroutine_function
 from asynccache.core.bounded import BoundedCache
 from asynccache.core.expiry import Seconds, Ttl, seconds
 from asynccache.core.generations import NO_TAGS, Tags, read_tags
-from asynccache.core.keys import refuse_unhashable
+from asynccache.core.keys import refuse_unhashable, split_key
 from asynccache.errors import LeftOut
 from asynccache.flight import Failure
 from asynccache.listeners import AnyListener
@@ -142,7 +143,9 @@ class Cache:
         """Give the value of `key` if it is fresh, else `default`. Counts as a use."""
         return await self._get(key, default)
 
-    async def get_or_load(self, key: Hashable, load: Callable[[], Awaitable[T]], **options: Unpack[LoadOptions]) -> T:
+    async def get_or_load(
+        self, key: Hashable, load: Callable[[], Awaitable[T]], /, **options: Unpack[LoadOptions]
+    ) -> T:
         """Give the value of `key`; if there is none that may be served, load it, once for all who ask for it.
 
         Args:
@@ -226,30 +229,34 @@ class Cache:
             Exception: whatever a load raised; or an exception that was given as a value.
         """
         engine = self._engine
-        wanted = list(dict.fromkeys(keys))
+        engine.refuse_closed()
+        refuse_no_coroutine_function("load_many", load_many)
+        wanted = _distinct(keys)
         if engine.switch.mode() is Bypass.DISABLED:
-            loaded = as_mapping(wanted, await load_many(list(wanted)))
+            loaded = as_mapping(wanted, await awaitable_of("load_many", load_many, list(wanted)))
             return {key: loaded[key] for key in wanted if key in loaded}
         batcher = Batcher(call_later=functools.partial(start_timer, engine.options.clock))
         plan = engine.plan(self._scopes, options, load=functools.partial(batcher.value, load_many))
         found: dict[Any, Any] = {}
-        left_out: set[Any] = set()
         for key in wanted:
             try:
                 found[key] = engine.find(plan, self._key(key), (key,))
-            except LeftOut:  # and remembered to be so
-                left_out.add(key)
+            except LeftOut as error:  # and remembered to be so
+                found[key] = left_out(error)
         missing = [self._key(key) for key in wanted if found.get(key) is MISSING]
         outcomes = await fetch_many(engine.tier.flights, plan, missing, lambda key: ((split_key(key)[1],), {}))
         found |= {split_key(key)[1]: outcome for key, outcome in outcomes.items()}
-        left_out.update(key for key in found if _is_left_out(found[key]))
-        return {key: engine.copy(self._given(found[key])) for key in wanted if key not in left_out}
-
-    @staticmethod
-    def _given(outcome: Any) -> Any:
-        if isinstance(outcome, Failure):
-            raise outcome.error.with_traceback(outcome.traceback)
-        return outcome
+        failed = next((outcome for outcome in found.values() if _is_failure(outcome)), None)
+        if failed is not None:
+            try:
+                raise failed.error.with_traceback(failed.traceback)
+            finally:
+                del (
+                    failed,
+                    found,
+                    outcomes,
+                )  # or the error, by its traceback and this frame, would hold itself in memory
+        return {key: engine.copy(found[key]) for key in wanted if not _is_left_out(found[key])}
 
     # --- groups -----------------------------------------------------------------------------------------------------
 
@@ -345,6 +352,9 @@ class Cache:
             return self.get_or_load(key, functools.partial(load, key), **options)
 
         self._engine.refuse_closed()
+        self._engine.plan(self._scopes, options)  # what is wrong with the call is no load that failed
+        if not callable(load):
+            raise TypeError(f"load must be a coroutine function of a key, not {load!r}")
         return await warm(keys, ask, concurrency=concurrency, progress=progress)
 
     def disabled(self) -> AbstractContextManager[None]:
@@ -377,5 +387,17 @@ def works_of(cache: Cache) -> tuple[Engine, tuple[Hashable, ...], Tags]:
     return cache._engine, cache._path, cache._scopes  # pyright: ignore[reportPrivateUsage]  # this is its own module
 
 
+def _distinct(keys: Iterable[K]) -> list[K]:
+    distinct: dict[K, None] = {}
+    for key in keys:
+        refuse_unhashable(key)
+        distinct[key] = None
+    return list(distinct)
+
+
+def _is_failure(outcome: Any) -> bool:
+    return isinstance(outcome, Failure) and not outcome.is_left_out
+
+
 def _is_left_out(outcome: Any) -> bool:
-    return isinstance(outcome, Failure) and isinstance(outcome.error, LeftOut)
+    return isinstance(outcome, Failure) and outcome.is_left_out

@@ -3,16 +3,17 @@
 Decides how a call's options and the cache's defaults become one plan, and how keys of namespaces are told apart.
 """
 
-import dataclasses
 import inspect
 import weakref
 from collections.abc import Awaitable, Callable, Coroutine, Hashable, Mapping
+from dataclasses import replace
 from typing import Any, Final, NoReturn
 
 from asynccache import plan_options
 from asynccache.bypass import Bypass, Switch
+from asynccache.callables import awaitable_of
 from asynccache.core.generations import Tag, Tags
-from asynccache.core.keys import refuse_unhashable
+from asynccache.core.keys import refuse_unhashable, split_key
 from asynccache.errors import CacheClosed
 from asynccache.hitpath.compiled import CompiledFunction, Function, HitOptions, Tally
 from asynccache.hitpath.parameters import KeyOptions, Parameters
@@ -46,11 +47,10 @@ class Engine:
         self.tier: MemoryTier[Any, Any] = MemoryTier(store_options.new_cache(), rules)
         self.switch = Switch()
         self.reader: ReadThrough[Any, Any] = ReadThrough(self.tier, self.switch)
-        self.tallies: list[Tally] = []
+        self._tallies: dict[int, Tally] = {}
+        self._former_hits = 0
         self._parts: weakref.WeakValueDictionary[object, Callable[..., Any]] = weakref.WeakValueDictionary()
-        self._compiled = [
-            (self.compiled(_get, scoped=scoped), self.compiled(_get_or_load, scoped=scoped)) for scoped in (False, True)
-        ]
+        self._compiled = [(self._compile_get(scoped), self._compile_load(scoped)) for scoped in (False, True)]
         self.root_plan = self.plan(())  # and what is wrong with the defaults is said at once
 
     # --- plans ------------------------------------------------------------------------------------------------------
@@ -80,6 +80,7 @@ class Engine:
         """
         given = options or {}
         plan_options.refuse_unknown(given, plan_options.LOAD_OPTIONS, self.name)
+        merged = self.merged(given)
         if given.get("weight") is not None and self.options.max_weight is None:
             raise ValueError("weight requires max_weight: how much all entries of the cache together may weigh")
 
@@ -88,14 +89,28 @@ class Engine:
             return of_result(option, function) if option in given else plan_options.of_result_alone(option, function)
 
         plan = plan_options.read_plan(
-            {**self.defaults, **given},
+            merged,
             name=name or self.name,
             load=_call if load is None else load,
             of_result=of_either,
             idle=self.options.idle_seconds,
             is_lasting=True,
         )
-        return dataclasses.replace(plan, scope=scope, counts=counts)
+        return replace(plan, scope=scope, counts=counts)
+
+    def merged(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Put a call's options over the defaults; a default that makes no sense with them gives way.
+
+        Raises:
+            ValueError: an option that was given makes no sense with the defaults.
+        """
+        merged = {**self.defaults, **given}
+        plan_options.refuse_without_ttl({**given, "ttl": merged.get("ttl")})
+        if merged.get("ttl") is None:
+            merged["jitter"] = given.get("jitter")
+        if merged.get("stale_if_error") is None or given.get("timeout") is not None:
+            merged["soft_timeout"] = given.get("soft_timeout")
+        return merged
 
     # --- keys -------------------------------------------------------------------------------------------------------
 
@@ -139,18 +154,21 @@ class Engine:
         options = self.options
         return {"copy": options.copier, "clock": options.clock, "idle": options.idle_seconds}
 
-    def compiled(self, function: Callable[..., Any], *, scoped: bool) -> CompiledFunction:
-        """Compile a look-up of a `key`, in the form of a function whose first parameter that is."""
-        parameters = Parameters(inspect.signature(function))
+    def _compile_get(self, scoped: bool) -> CompiledFunction:
+        # Its default is the caller's own, and is not copied.
+        return self._compile(_get, replace(self.hit_options(), copies_fetched=False), scoped)
+
+    def _compile_load(self, scoped: bool) -> CompiledFunction:
+        return self._compile(_get_or_load, self.hit_options(), scoped)
+
+    def _compile(self, form: Callable[..., Any], hit_options: HitOptions, scoped: bool) -> CompiledFunction:
+        """Compile a look-up of a key, in the form of a function whose first parameter that is."""
+        parameters = Parameters(inspect.signature(form))
         others = frozenset(parameter.name for parameter in parameters.all[1:])
-        return CompiledFunction(
-            function.__name__,
-            parameters,
-            KeyOptions(ignore=others, scoped=scoped),
-            self.hit_options(),
-            self.options.chosen_policy,
-            {**self.names(), "explain": _explain},
-        )
+        key_options = KeyOptions(ignore=others, scoped=scoped)
+        names = {**self.names(), "explain": _explain}
+        policy = self.options.chosen_policy
+        return CompiledFunction(form.__name__.strip("_"), parameters, key_options, hit_options, policy, names)
 
     def lookups(self, plan: Plan) -> tuple[Function, Function]:
         """Make `get` and `get_or_load` for one namespace."""
@@ -160,7 +178,7 @@ class Engine:
         async def get_slowly(key: Any, args: tuple[Any, Any], _kwargs: object) -> Any:
             self.refuse_closed()
             found = MISSING if self.switch.mode() is not None else self.tier.get(key)
-            return args[1] if found is MISSING else found
+            return args[1] if found is MISSING else self.copy(found)
 
         def load(key: Any, args: tuple[Any, Any], options: dict[str, Any]) -> Coroutine[Any, Any, Any]:
             chosen = self.plan(plan.scope, options) if options else plan
@@ -177,8 +195,14 @@ class Engine:
         """Make a look-up for one namespace, and count its hits."""
         store = self.tier.store
         function, tally = compiled.make(store.cache, fetch, store.touch, store.generations, self.switch, scope)
-        self.tallies.append(tally)
+        function.__qualname__ = f"Cache.{function.__name__}"
+        self._tallies[id(tally)] = tally
+        weakref.finalize(function, self._retire, tally).atexit = False
         return function, tally
+
+    def _retire(self, tally: Tally) -> None:
+        """Keep the hits of a look-up that is not needed any more."""
+        self._former_hits += self._tallies.pop(id(tally))()
 
     # --- one key ----------------------------------------------------------------------------------------------------
 
@@ -202,7 +226,7 @@ class Engine:
 
     def stats(self) -> CacheStats:
         """Give all counters."""
-        return self.tier.stats(sum(tally() for tally in self.tallies))
+        return self.tier.stats(self._former_hits + sum(tally() for tally in list(self._tallies.values())))
 
     def refuse_closed(self) -> None:
         """Refuse to be used after the end.
@@ -229,25 +253,9 @@ async def _get_or_load(key: Hashable, load: object, /, **options: object) -> Non
 
 def _call(load: Callable[[], Awaitable[Any]]) -> Awaitable[Any]:
     """The load of a call that brings its own."""
-    if not callable(load):
-        hint = "give the function, not what it returns: lambda: ..." if inspect.isawaitable(load) else "give a function"
-        if inspect.iscoroutine(load):
-            load.close()  # or it would complain that it was never awaited
-        raise TypeError(f"load must be a coroutine function without arguments, not a {type(load).__name__}: {hint}")
-    loaded = load()
-    if not inspect.isawaitable(loaded):
-        raise TypeError(f"load must be a coroutine function, but it gave a {type(loaded).__name__}: write `async def`")
-    return loaded
+    return awaitable_of("load", load)
 
 
 def _explain(error: TypeError, key: object, _arguments: dict[str, object]) -> NoReturn:
     refuse_unhashable(split_key(key)[1])
     raise error
-
-
-def split_key(key: Any) -> tuple[Tag | None, Any]:
-    """Tell the namespace that a key lies in, None for none, and the key as users know it."""
-    if not isinstance(key, tuple):
-        return None, key
-    parts: tuple[Any, ...] = key  # pyright: ignore[reportUnknownVariableType]
-    return (parts[0], parts[1]) if len(parts) == 2 and isinstance(parts[0], Tag) else (None, parts)

@@ -4,11 +4,10 @@ Decides what is worth saving and what is still worth taking: the time between co
 overwritten. The file itself is the business of `snapshots.py`. It is written and read in a worker thread.
 """
 
-import dataclasses
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from typing import Any
 
@@ -16,10 +15,12 @@ from anyio import to_thread
 
 from asynccache import snapshots
 from asynccache.appraisal import Terms
-from asynccache.cache.engine import Engine, split_key
+from asynccache.cache.engine import Engine
 from asynccache.core.expiry import Expiry
 from asynccache.core.generations import Tag
+from asynccache.core.keys import split_key
 from asynccache.entry_store import names_of, value_of
+from asynccache.memory import Watch
 from asynccache.protocols import MISSING
 from asynccache.snapshots import SavedEntry, SnapshotReport
 
@@ -88,26 +89,29 @@ async def restore(engine: Engine, path: Path, *, wall: Callable[[], float] = tim
         path: the file.
         wall: tells the time of day in seconds.
     """
-    found = await to_thread.run_sync(snapshots.read, path)
-    away = max(0.0, wall() - found.saved_at)  # a clock that was put back makes nothing younger
-    restored = expired = 0
-    for saved in found.entries:
-        left = None if saved.ttl is None else saved.ttl - away
-        if left is not None and left + engine.root_plan.freshness.lasts <= 0:
-            expired += 1
-        else:
-            restored += _adopt(engine, saved, left)
+    with engine.tier.watch() as watch:
+        found = await to_thread.run_sync(snapshots.read, path)
+        engine.refuse_closed()
+        away = max(0.0, wall() - found.saved_at)  # a clock that was put back makes nothing younger
+        adopted: set[Any] = set()
+        expired = 0
+        for saved in found.entries:
+            left = None if saved.ttl is None else saved.ttl - away
+            if left is not None and left + engine.root_plan.freshness.lasts <= 0:
+                expired += 1
+            else:
+                adopted.add(_adopt(engine, saved, left, watch))
+    # Those that came later may have pushed others out again.
+    restored = sum(key is not MISSING and engine.tier.store.kept(key) is not None for key in adopted)
     refused = len(found.entries) - restored - expired
     return RestoreReport(restored=restored, expired=expired, refused=refused, problem=found.problem)
 
 
-def _adopt(engine: Engine, saved: SavedEntry, left: float | None) -> bool:
+def _adopt(engine: Engine, saved: SavedEntry, left: float | None, watch: Watch) -> Any:
+    """Store one entry; give the key under which it is, `MISSING` if it is not."""
     path = saved.namespace
     scopes = tuple([engine.scope(path[: i + 1]) for i in range(len(path))])
     # What is left of its time was drawn by lot once; it is not lengthened again.
-    plan = dataclasses.replace(engine.root_plan, scope=scopes, expiry=Expiry(idle=engine.options.idle_seconds))
-    key: Any = (scopes[-1], saved.key) if scopes else saved.key
-    try:
-        return engine.tier.adopt(plan, key, saved.value, Terms(1, left, saved.tags))
-    except TypeError:  # a key that cannot be one
-        return False
+    plan = replace(engine.root_plan, scope=scopes, expiry=Expiry(idle=engine.options.idle_seconds))
+    key = (scopes[-1], saved.key) if scopes else saved.key
+    return key if engine.tier.adopt(plan, key, saved.value, Terms(1, left, saved.tags), watch) else MISSING

@@ -1,10 +1,14 @@
 """Filling a cache before it is asked: so many loads at once, with news of how far it is."""
 
-from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator, Sized
-from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Sized
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 import anyio
+from anyio.abc import TaskGroup
+from anyio.lowlevel import checkpoint
+
+from asynccache.errors import CacheClosed
 
 K = TypeVar("K", bound=Hashable)
 
@@ -39,27 +43,53 @@ async def warm(
 
     Raises:
         TypeError, ValueError: `concurrency` is no whole number above zero.
+        CacheClosed: the cache was closed meanwhile.
+        Exception: what `keys` or `progress` raises.
     """
     _check_concurrency(concurrency)
-    report = WarmReport(total=len(keys) if isinstance(keys, Sized) else None)
-    waiting = iter(keys)
-
-    async def work(waiting: Iterator[K]) -> None:
-        nonlocal report
-        for key in waiting:
-            try:
-                await ask(key)
-            except Exception:  # counted; the loads' own counters tell more
-                report = replace(report, failed=report.failed + 1)
-            else:
-                report = replace(report, loaded=report.loaded + 1)
-            if progress is not None:
-                progress(report)
-
+    warming = _Warming(keys, ask, progress)
     async with anyio.create_task_group() as workers:
         for _ in range(concurrency):
-            workers.start_soon(work, waiting)
-    return report
+            workers.start_soon(warming.work, workers)
+    if warming.failure is not None:
+        raise warming.failure
+    return warming.report()
+
+
+class _Warming(Generic[K]):
+    def __init__(self, keys: Iterable[K], ask: Callable[[K], Awaitable[Any]], progress: Progress | None) -> None:
+        self._total = len(keys) if isinstance(keys, Sized) else None
+        self._waiting = iter(keys)
+        self._ask = ask
+        self._progress = progress
+        self._loaded = self._failed = 0
+        self.failure: Exception | None = None
+
+    def report(self) -> WarmReport:
+        """Tell how far it is."""
+        return WarmReport(loaded=self._loaded, failed=self._failed, total=self._total)
+
+    async def work(self, workers: TaskGroup) -> None:
+        """Ask for one key after the other, as long as there are any."""
+        try:
+            for key in self._waiting:
+                await checkpoint()  # what is there already makes nobody wait: others must have their turn all the same
+                await self._warm(key)
+                if self._progress is not None:
+                    self._progress(self.report())
+        except Exception as error:  # not a load's: raised to the caller as it is, and not in a group
+            self.failure = self.failure or error
+            workers.cancel_scope.cancel()
+
+    async def _warm(self, key: K) -> None:
+        try:
+            await self._ask(key)
+        except CacheClosed:
+            raise
+        except Exception:  # counted; the loads' own counters tell more
+            self._failed += 1
+        else:
+            self._loaded += 1
 
 
 def _check_concurrency(value: object) -> None:

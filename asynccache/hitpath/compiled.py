@@ -54,6 +54,7 @@ class HitOptions:
         expires: whether entries can expire.
         slides: whether a hit moves the deadline.
         copies: whether each caller gets a copy.
+        copies_fetched: whether what is fetched is copied too, as a load's value has to be.
         lasts: whether entries are `LastingEntry`s, which can have tags.
         may_stay: whether some entries expire and others do not: those that do not are spared the clock.
         can_be_bypassed: whether the cache can be switched off for a while.
@@ -63,6 +64,7 @@ class HitOptions:
     expires: bool
     slides: bool
     copies: bool
+    copies_fetched: bool = True
     lasts: bool = False
     may_stay: bool = False
     can_be_bypassed: bool = False
@@ -192,7 +194,7 @@ class _Source:
             return [*lines, f"return {fetch}"]
         if self.hit.stores:
             lines = ["$value = $MISSING", *lines, "if $value is not $MISSING:", "    return $copy($value)"]
-        return [*lines, f"return $copy({fetch})"]
+        return [*lines, f"return $copy({fetch})" if self.hit.copies_fetched else f"return {fetch}"]
 
     def _look_up(self, key: str) -> list[str]:
         """Of a hit, all that stands in the `try`."""

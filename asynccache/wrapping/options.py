@@ -10,8 +10,8 @@ from contextvars import Context, ContextVar
 from typing import Any, NoReturn
 
 from asynccache.cache.cache import Cache
-from asynccache.cache.engine import split_key
 from asynccache.callables import accepts, refuse_coroutine_function
+from asynccache.core.keys import split_key
 from asynccache.hitpath.parameters import Parameters
 from asynccache.plan_options import refuse_no_function
 from asynccache.protocols import MISSING

@@ -42,7 +42,8 @@ class Settings:
             read.check_key(self.key)
             if self.typed or self.ignore or self.vary:
                 raise ValueError("typed, ignore and vary go into a key that we make: with key=, let that see to them")
-        plan_options.refuse_without_ttl(self._merged())
+        if self.cache is None:
+            plan_options.refuse_without_ttl(self.load)
         self._plan("", nobody, lambda _option, function: function)  # what is wrong whatever the function
 
     @property
@@ -56,7 +57,7 @@ class Settings:
 
     def _merged(self) -> Mapping[str, Any]:
         """The options about loads, with the defaults of a shared cache."""
-        return self.load if self.cache is None else works_of(self.cache)[0].defaults | self.load
+        return self.load if self.cache is None else works_of(self.cache)[0].merged(self.load)
 
     def _plan(self, name: str, function: Any, of_result: plan_options.OfResult) -> Plan:
         idle = self.store.idle_seconds
