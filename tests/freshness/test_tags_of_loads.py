@@ -181,3 +181,42 @@ async def test_invalidated_in_several_epochs() -> None:
     for number in range(1, 5):
         gate.give("other", number)
     assert await together(*others) == ["other"] * 4
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"store_if": lambda _: False},
+        {"maxsize": 0},
+        {"ttl": 0},
+        {"idle": 0},
+        {"max_weight": 1, "weigher": lambda *_: 5},
+    ],
+    ids=["store_if", "maxsize", "ttl", "idle", "weight"],
+)
+async def test_an_invalidation_while_something_is_loaded_that_is_not_stored(options: dict[str, Any]) -> None:
+    """Those who came after it get a newer value here too: that nothing is stored does not make the old one good."""
+    scene = Scene(**{"ttl": None, "tags": ("all",)} | options)
+    before = await callers(scene.load, 2)
+    scene.load.cache_invalidate_tags("all")
+    after = await callers(scene.load, 2)
+    await scene.end("of before")
+    assert await together(*before) == ["of before"] * 2
+    assert not any(task.done() for task in after)
+    await scene.end("of after")
+    assert await together(*after) == ["of after"] * 2
+    assert scene.gate.calls == [1, 1]
+
+
+async def test_an_invalidation_while_an_answer_is_loaded() -> None:
+    """An error that would be remembered is as old as a value would be: those who came after it are not given it."""
+    scene = Scene(tags=("all",), errors={LookupError: 50})
+    (before,) = await callers(scene.load, 1)
+    scene.load.cache_invalidate_tags("all")
+    (after,) = await callers(scene.load, 1)
+    await scene.break_down(LookupError())
+    assert isinstance(await outcome(before), LookupError)
+    assert not after.done()
+    await scene.end("new")
+    assert await together(after) == ["new"]
+    assert await scene.read() == "new"
