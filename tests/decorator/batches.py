@@ -73,7 +73,8 @@ class Counted:
         self.fails: Exception | None = None
         self.say: Callable[[], object] = lambda: None
 
-        decorate: BatchedDecorator = async_cached.batched(**{"clock": self.clock} | options)
+        given: dict[str, Any] = {"clock": self.clock} | options
+        decorate: BatchedDecorator = async_cached.batched(**given)
 
         @decorate
         async def load(keys: list[int]) -> list[str]:

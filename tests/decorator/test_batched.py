@@ -102,6 +102,18 @@ async def test_a_full_batch_waits_no_longer() -> None:
     assert await late == "value 3"
 
 
+async def test_a_full_batch_is_followed_by_one_that_waits() -> None:
+    """The batch after a full one is open for its own time: whoever comes meanwhile is in it."""
+    clock = ManualClock()
+    asked, load = batched(max_size=3, max_wait=2, clock=clock)
+    tasks = [asyncio.create_task(load(key)) for key in range(4)]
+    await turns()
+    tasks += await callers(load, 1, 4)
+    clock.advance(2)
+    await together(*tasks)
+    assert asked == [[0, 1, 2], [3, 4]]
+
+
 # --- what it gives --------------------------------------------------------------------------------------------------
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from asynccache import RecursiveLoad, async_cached
+from asynccache import Cache, RecursiveLoad, async_cached, current_load
 from tests.decorator.batches import batched, ended
 from tests.flight.gates import together
 
@@ -63,6 +63,74 @@ async def test_the_context_of_a_call(context: Any, tenant: str) -> None:
 
     await together(ask("first", 1), ask("second", 2))
     assert seen == [tenant]
+
+
+async def test_tenants_are_never_in_one_call() -> None:
+    """What `vary` tells apart is asked for apart, each in its own context: nobody gets another's values."""
+    asked: list[tuple[str, list[int]]] = []
+
+    @async_cached.batched(vary=(TENANT,))
+    async def load(keys: list[int]) -> list[str]:
+        asked.append((TENANT.get(), keys))
+        return [f"{key} of {TENANT.get()}" for key in keys]
+
+    async def ask(name: str, key: int) -> str:
+        TENANT.set(name)
+        return await load(key)
+
+    for _ in range(2):
+        found = await together(ask("A", 1), ask("B", 1), ask("A", 2), ask("B", 3), load(3))
+        assert found == ["1 of A", "1 of B", "2 of A", "3 of B", "3 of nobody"]
+    assert sorted(asked) == [("A", [1, 2]), ("B", [1, 3]), ("nobody", [3])]
+
+
+async def test_equal_keys_that_the_cache_tells_apart() -> None:
+    """They are never one key of a call: each may have a value of its own."""
+
+    @async_cached.batched(typed=True)
+    async def by_type(keys: list[float]) -> list[str]:
+        return [repr(key) for key in keys]
+
+    @async_cached.batched(key=lambda key: (TENANT.get(), key))
+    async def by_tenant(keys: list[int]) -> list[str]:
+        return [f"{key} of {TENANT.get()}" for key in keys]
+
+    async def ask(name: str, key: int) -> str:
+        TENANT.set(name)
+        return await by_tenant(key)
+
+    assert await together(by_type(1), by_type(1.0), by_type(True), by_type(1)) == ["1", "1.0", "True", "1"]
+    assert await together(ask("A", 1), ask("B", 1)) == ["1 of A", "1 of B"]
+
+
+async def test_past_the_cache() -> None:
+    """Where the cache is disabled, each key is asked for and nothing stored, be it from within another load."""
+    cache = Cache()
+
+    @async_cached.batched(cache=cache)
+    async def load(keys: list[int]) -> list[str]:
+        current_load().store = False
+        return [f"value {key}" for key in keys]
+
+    @async_cached
+    async def page(key: int) -> str:
+        with cache.disabled():
+            return await load(key)
+
+    await load.cache_put("old", 1)
+    with cache.disabled():
+        assert await together(load(1), load(2)) == ["value 1", "value 2"]
+    assert await page(1) == "value 1"
+    assert page.cache_contains(1)
+    assert (await load.cache_peek(1), await load.cache_contains(2)) == ("old", False)
+
+
+async def test_the_function_without_its_cache() -> None:
+    """`__wrapped__` is it, called with one key."""
+    asked, load = batched()
+    assert await together(load.__wrapped__(1), load.__wrapped__(1)) == ["value 1", "value 1"]
+    assert asked == [[1], [1]]
+    assert load.cache_info() == (0, 0, 1024, 0)
 
 
 @pytest.mark.one_loop

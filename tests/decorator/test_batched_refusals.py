@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from asynccache import async_cached
+from tests.flight.gates import together
 
 
 @pytest.mark.one_loop
@@ -28,6 +29,42 @@ async def test_it_is_a_function_of_one_key() -> None:
     for args, kwargs in wrong:
         with pytest.raises(TypeError, match="load_users"):
             function(*args, **kwargs)
+
+
+@pytest.mark.one_loop
+async def test_without_parentheses() -> None:
+    """Without options it can be put on as it is."""
+
+    @async_cached.batched
+    async def load(keys: list[int]) -> list[int]:
+        return keys
+
+    assert await load(1) == 1
+
+
+@pytest.mark.one_loop
+async def test_the_list_is_the_functions_own() -> None:
+    """It may be sorted or emptied: a list of results is in the order in which the keys were given."""
+
+    @async_cached.batched
+    async def load(keys: list[int]) -> list[int]:
+        found = [10 * key for key in keys]
+        keys.clear()
+        return found
+
+    assert await together(load(2), load(1)) == [20, 10]
+
+
+@pytest.mark.one_loop
+async def test_keys_have_to_have_a_hash() -> None:
+    """Even where `key` makes something else of them: they are asked for once each."""
+
+    @async_cached.batched(key=tuple)
+    async def load(keys: list[list[int]]) -> list[int]:
+        return [len(key) for key in keys]
+
+    with pytest.raises(TypeError, match=r"unhashable key \(list\)"):
+        await load([1])
 
 
 def no_coroutine(keys: list[int]) -> list[int]:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from asynccache import MISSING, current_load
+from asynccache import MISSING, async_cached, current_load
+from asynccache.testing import ManualClock
 from tests.decorator.batches import Counted
 
 
@@ -52,3 +53,35 @@ async def test_values_that_it_says_are_not_to_be_stored() -> None:
     cached.say = lambda: setattr(current_load(), "store", False)
     assert await cached.read(1, 2) == ["1, version 1", "2, version 1"]
     assert cached.load.cache_info().currsize == 0
+
+
+async def test_what_it_says_before_it_fails() -> None:
+    """The tags of a call are also those of its error, where that is remembered."""
+    cached = Counted(tags=(), errors={LookupError: 50})
+    cached.say = lambda: setattr(current_load(), "tags", ["said"])
+    cached.fails = LookupError("none of them")
+    await cached.read(1, 2)
+    await cached.read(1, 2)
+    assert cached.asked == [[1, 2]]
+    cached.load.cache_invalidate_tags("said")
+    await cached.read(1, 2)
+    assert cached.asked == [[1, 2], [1, 2]]
+
+
+async def test_a_key_that_may_be_remembered_to_be_missing() -> None:
+    """With `errors={KeyError: ...}` a key that is left out is not asked for again for a while."""
+    clock = ManualClock()
+    asked: list[list[int]] = []
+
+    @async_cached.batched(errors={KeyError: 5}, clock=clock)
+    async def load(keys: list[int]) -> dict[int, str]:
+        asked.append(keys)
+        return {}
+
+    for _ in range(2):
+        with pytest.raises(KeyError, match="1"):
+            await load(1)
+    clock.advance(5)
+    with pytest.raises(KeyError):
+        await load(1)
+    assert asked == [[1], [1]]
