@@ -1,12 +1,20 @@
 """The errors of the package, as those who catch, log or send them meet them."""
 
+import asyncio
+import inspect
 import pickle
 
 import pytest
 
-from asynccache import CacheClosed, CacheError, LoadCancelled, RecursiveLoad
+import asynccache
+from asynccache import CacheClosed, CacheError, LoadCancelled, LoadTimeout, RecursiveLoad, errors
 
-ERRORS = [LoadCancelled("shop.price", "secret"), RecursiveLoad("shop.price", "secret"), CacheClosed("shop.price")]
+ERRORS = [
+    LoadCancelled("shop.price", "secret"),
+    LoadTimeout("shop.price", "secret"),
+    RecursiveLoad("shop.price", "secret"),
+    CacheClosed("shop.price"),
+]
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
@@ -29,3 +37,18 @@ def test_mistakes_in_programs_are_runtime_errors_too() -> None:
     assert issubclass(RecursiveLoad, RuntimeError)
     assert issubclass(CacheClosed, RuntimeError)
     assert not issubclass(LoadCancelled, RuntimeError)
+
+
+def test_a_timeout_is_what_it_is_to_everybody() -> None:
+    """Whoever catches `TimeoutError`, of Python or of asyncio, catches a load that took too long."""
+    assert issubclass(LoadTimeout, TimeoutError)
+    assert issubclass(LoadTimeout, asyncio.TimeoutError)
+    assert not issubclass(LoadCancelled, TimeoutError)
+
+
+def test_every_error_is_public_and_drawn() -> None:
+    """What the package raises as its own is a `CacheError`, can be imported from it, and stands in the drawn tree."""
+    own = [cls for cls in vars(errors).values() if inspect.isclass(cls) and issubclass(cls, CacheError)]
+    assert {cls.__name__ for cls in own} <= set(asynccache.__all__)
+    assert [cls.__name__ for cls in own if cls.__name__ not in (errors.__doc__ or "")] == []
+    assert {type(error) for error in ERRORS} == {*own} - {CacheError}

@@ -5,13 +5,21 @@ import importlib
 import inspect
 import itertools
 import json
+import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Final
+from typing import Final, get_overloads
 
 import pytest
+
+import asynccache
+from asynccache import Cache, CachedFunction, LoadOptions, SharedFunction
+from asynccache.decorator import AsyncCached
+from asynccache.wrapping.controls import CallControls, Controls
+from asynccache.wrapping.shared import SharedControls
 
 PACKAGE: Final = Path(__file__).parents[1] / "asynccache"
 PUBLIC_MODULES: Final = ("asynccache", "asynccache.core", "asynccache.testing")
@@ -100,3 +108,80 @@ def test_importing_has_no_effect() -> None:
     assert OPTIONAL & set(report["modules"]) == set()
     assert report["threads"] == ["MainThread"]
     assert report["loops"] == 0
+
+
+def parameters(function: Callable[..., object]) -> dict[str, inspect.Parameter]:
+    """A function's parameters by name."""
+    return dict(inspect.signature(function).parameters)
+
+
+def overloaded_options(index: int) -> set[str]:
+    """The options that one of the types of `async_cached` has."""
+    overloads = get_overloads(AsyncCached.__call__)
+    kinds = parameters(overloads[index])
+    return {name for name, parameter in kinds.items() if parameter.kind is inspect.Parameter.KEYWORD_ONLY}
+
+
+def test_options_are_given_by_name() -> None:
+    """All options of `Cache` are keyword-only, so that new ones have a place anywhere."""
+    given = parameters(Cache)
+    assert {parameter.kind for parameter in given.values()} == {inspect.Parameter.KEYWORD_ONLY}
+    with pytest.raises(TypeError):
+        Cache(5)  # type: ignore[call-arg]
+
+
+def test_a_cache_and_a_function_have_the_same_options() -> None:
+    """What both can have is called the same, and only what is about calls or about sharing is the decorator's alone."""
+    of_caches, shared, own = set(parameters(Cache)), overloaded_options(2), overloaded_options(3)
+    assert own - of_caches == {"ignore", "key", "typed", "vary"}
+    assert of_caches - own == set()
+    assert shared - own == {"cache", "version"}
+    assert own - shared == {
+        "clock", "copy", "idle", "max_refreshes", "max_weight", "maxsize", "on_evict", "policy", "weigher",
+    }  # fmt: skip
+
+
+def test_options_of_one_call() -> None:
+    """A call of a cache can say whatever a function that shares it can, and what its value weighs."""
+    of_call = set(LoadOptions.__annotations__)
+    assert of_call - {"weight"} == overloaded_options(2) - {
+        "cache",
+        "ignore",
+        "key",
+        "name",
+        "typed",
+        "vary",
+        "version",
+    }
+
+
+def test_every_option_is_explained() -> None:
+    """The docstring of the decorator has a line for each option, and that of `Cache` names each."""
+    explained = set(re.findall(r"^ {4}(\w+): ", inspect.getdoc(AsyncCached.__call__) or "", re.MULTILINE))
+    assert (overloaded_options(2) | overloaded_options(3)) - explained == set()
+    named = set(re.findall(r"\w+", (Cache.__doc__ or "").split("Args:")[1]))
+    assert set(parameters(Cache)) - named == set()
+
+
+def test_methods_are_explained() -> None:
+    """Every public method of a public class of the package has a docstring of its own or of what it overrides."""
+    classes = [value for value in (getattr(asynccache, name) for name in asynccache.__all__) if inspect.isclass(value)]
+    silent = [
+        f"{cls.__name__}.{name}"
+        for cls in classes
+        for name, member in inspect.getmembers(cls, inspect.isroutine)
+        if not name.startswith("_") and name in vars(cls) and not inspect.getdoc(member)
+    ]
+    assert silent == []
+
+
+@pytest.mark.parametrize(("cached", "controls"), [(CachedFunction, Controls), (SharedFunction, SharedControls)])
+def test_controls_are_as_their_types_say(cached: type, controls: type[CallControls]) -> None:
+    """What a type checker knows of a decorated function is what it has."""
+    typed = {name for name in vars(cached) if name.startswith("cache_")}
+    assert typed == set(controls.names)
+    for name in typed:
+        is_awaited = inspect.iscoroutinefunction(getattr(controls, name))
+        annotation = str(inspect.signature(getattr(cached, name)).return_annotation)
+        said = inspect.iscoroutinefunction(getattr(cached, name)) or "Coroutine" in annotation
+        assert is_awaited == said, name

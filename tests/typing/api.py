@@ -19,16 +19,10 @@ from asynccache import (
     CacheInfo,
     CacheStats,
     EvictionCause,
-    FIFOCache,
-    GDSFCache,
-    LFUCache,
     LoadCancelled,
+    LoadTimeout,
     LRUCache,
-    RandomCache,
     RecursiveLoad,
-    S3FIFOCache,
-    SieveCache,
-    TinyLFUCache,
     async_cached,
 )
 from asynccache.testing import ManualClock
@@ -84,6 +78,7 @@ async def controls() -> None:
     assert_type(bare.cache_stats(), CacheStats)
     assert_type(bare.cache_parameters()["closed"], bool)
     assert_type(bare.cache_clear(), None)
+    assert_type(bare.cache_invalidate_tags("a", "b"), None)
     assert_type(bare.cache_invalidate(1, deep=True), bool)
     assert_type(bare.cache_contains(1), bool)
     assert_type(bare.cache_key(1), object)
@@ -107,6 +102,7 @@ async def controls() -> None:
     bare.cache_put(User())  # type: ignore[call-arg]
     await bare.cache_refresh(None)  # type: ignore[arg-type]
     await bare.cache_close(True)  # type: ignore[call-arg, misc, unused-ignore]
+    bare.cache_invalidate_tags(1)  # type: ignore[arg-type]
     bare.cache_forget(1)  # type: ignore[attr-defined]
 
 
@@ -178,6 +174,9 @@ async def methods(service: Service) -> None:
 def listener(key: object, value: object, cause: EvictionCause) -> None: ...
 
 
+async def awaited_listener(key: object, value: object, cause: EvictionCause) -> None: ...
+
+
 def ttl_of_result(result: str) -> float:
     return float(len(result))
 
@@ -196,7 +195,7 @@ def ttl_of_result(result: str) -> float:
     store_if=bool,
     copy="deep",
     on_abandon=1.5,
-    on_evict=[listener, listener],
+    on_evict=[listener, awaited_listener],
     name="names",
     clock=ManualClock(),
     context="empty",
@@ -209,12 +208,39 @@ def key_of(x: int) -> object:
     return (x,)
 
 
-@async_cached(key=key_of, on_evict=listener, on_abandon="finish", copy=str, policy="s3fifo")
+@async_cached(key=key_of, on_evict=awaited_listener, on_abandon="finish", copy=str, policy="s3fifo")
 async def more_options(x: int) -> str:
     return ""
 
 
+def tags_of_result(result: str, x: int) -> list[str]:
+    return [result, str(x)]
+
+
+@async_cached(
+    max_weight=2**20,
+    ttl=60,
+    stale=timedelta(minutes=5),
+    stale_if_error=3600,
+    error_backoff=0.5,
+    refresh_ahead=0.8,
+    early=1.0,
+    max_refreshes=8,
+    timeout=timedelta(seconds=10),
+    soft_timeout=0.5,
+    errors={LookupError: 5, OSError: timedelta(seconds=1), KeyError: None},
+    tags=tags_of_result,
+)
+async def fresh_options(x: int) -> str:
+    return ""
+
+
 def wrong_options() -> None:
+    async_cached(tags="a", errors=[LookupError])  # type: ignore[call-overload]
+    async_cached(ttl=60, stale="5")  # type: ignore[call-overload]
+    async_cached(ttl=60, refresh_ahead=timedelta(1))  # type: ignore[call-overload]
+    async_cached(errors={5: 5})  # type: ignore[dict-item, call-overload, unused-ignore]
+    async_cached(on_evict=tags_of_result)  # type: ignore[call-overload]
     async_cached(maxsize="8")  # type: ignore[call-overload]
     async_cached(ttl="8")  # type: ignore[call-overload]
     async_cached(ttls=8)  # type: ignore[call-overload]
@@ -245,35 +271,14 @@ async def passing_on() -> None:
     await takes_cached(with_options)  # type: ignore[arg-type]
 
 
-# --- mappings -----------------------------------------------------------------------------------------------------
-
-
-def mappings() -> None:
-    cache = LRUCache[str, int](8)
-    cache["a"] = 1
-    assert_type(cache["a"], int)
-    assert_type(cache.get("a"), int | None)
-    assert_type(cache.get("a", "none"), int | str)
-    assert_type(cache.peek("a"), int | None)
-    assert_type(cache.put("a", 1), bool)
-    assert_type(cache.popitem(), tuple[str, int])
-    assert_type(cache.maxsize, int | None)
-    assert_type(list(cache), list[str])
-    cache["a"] = "1"  # type: ignore[assignment]
-    cache.put(1, 1)  # type: ignore[arg-type]
-    assert_type(FIFOCache[str, int](8).get("a"), int | None)
-    assert_type(GDSFCache[str, int](8).get("a"), int | None)
-    assert_type(LFUCache[str, int](8).get("a"), int | None)
-    assert_type(RandomCache[str, int](8).get("a"), int | None)
-    assert_type(S3FIFOCache[str, int](8).get("a"), int | None)
-    assert_type(SieveCache[str, int](8).get("a"), int | None)
-    assert_type(TinyLFUCache[str, int](8).get("a"), int | None)
-
-
 # --- errors -------------------------------------------------------------------------------------------------------
 
 
-def errors(cancelled: LoadCancelled, recursive: RecursiveLoad, closed: CacheClosed) -> list[CacheError]:
+def errors(
+    cancelled: LoadCancelled, late: LoadTimeout, recursive: RecursiveLoad, closed: CacheClosed
+) -> list[CacheError]:
     assert_type(cancelled.name, str)
+    assert_type(late.name, str)
+    timed_out: list[TimeoutError] = [late]
     runtime: list[RuntimeError] = [recursive, closed]
-    return [cancelled, recursive, closed] if runtime else []
+    return [cancelled, late, recursive, closed] if runtime or timed_out else []

@@ -1,14 +1,18 @@
-"""That `api.py` beside this file is checked, and says something about all that is public."""
+"""That `api.py` and its kin beside this file are checked, and say something about all that is public."""
 
 import ast
+import inspect
 import tomllib
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
+
 import asynccache
+from asynccache import Cache
 
 ROOT: Final = Path(__file__).parents[2]
-API: Final = Path(__file__).with_name("api.py")
+API: Final = sorted(Path(__file__).parent.glob("api*.py"))
 
 
 def tool(name: str) -> dict[str, Any]:
@@ -18,21 +22,22 @@ def tool(name: str) -> dict[str, Any]:
 
 
 def test_both_checkers_read_it_strictly() -> None:
-    """Mypy and pyright are set to check the file with all their rules, for the oldest Python that we support."""
+    """Mypy and pyright are set to check these files with all their rules, for the oldest Python that we support."""
     mypy, pyright = tool("mypy"), tool("pyright")
     assert mypy["strict"] is True
     assert "tests" in mypy["files"]
     assert "tests/typing" in pyright["include"]
     assert "tests/typing" in pyright["strict"]
     assert mypy["python_version"] == pyright["pythonVersion"] == "3.11"
-    assert API.exists()
+    assert len(API) >= 3
     assert not any("tests" in str(override["module"]) for override in mypy["overrides"])
 
 
 def test_expected_complaints_must_come() -> None:
     """A complaint that is expected and does not come is an error to both checkers."""
     assert tool("mypy").get("warn_unused_ignores", True) is True
-    assert API.read_text("utf-8").startswith("# pyright: strict, reportUnnecessaryTypeIgnoreComment=true\n")
+    for path in API:
+        assert path.read_text("utf-8").startswith("# pyright: strict, reportUnnecessaryTypeIgnoreComment=true\n")
 
 
 def test_checking_is_part_of_every_run() -> None:
@@ -46,13 +51,30 @@ def test_checking_is_part_of_every_run() -> None:
 
 
 def test_every_public_name_is_there() -> None:
-    """What is public is used in `api.py`: a change of a public type shows there."""
-    names = {node.id for node in ast.walk(ast.parse(API.read_text("utf-8"))) if isinstance(node, ast.Name)}
+    """What is public is used there: a change of a public type shows."""
+    trees = [ast.parse(path.read_text("utf-8")) for path in API]
+    names = {node.id for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Name)}
     assert set(asynccache.__all__) - names == set()
 
 
-def test_controls_are_used_wrongly_on_purpose() -> None:
+def used_wrongly() -> list[str]:
+    """The lines that checkers must refuse."""
+    return [line for path in API for line in path.read_text("utf-8").splitlines() if "# type: ignore[" in line]
+
+
+@pytest.mark.parametrize("function", ["bare", "shared"])
+@pytest.mark.parametrize("control", ["invalidate", "contains", "peek", "key", "put", "refresh"])
+def test_controls_are_used_wrongly_on_purpose(function: str, control: str) -> None:
     """For each control that is about a call there is a use that checkers must refuse."""
-    wrong = [line for line in API.read_text("utf-8").splitlines() if "# type: ignore[" in line]
-    for control in ("invalidate", "contains", "peek", "key", "put", "refresh"):
-        assert any(f".cache_{control}(" in line for line in wrong), control
+    assert any(f" {function}.cache_{control}(" in line for line in used_wrongly())
+
+
+def test_methods_of_a_cache_are_all_there() -> None:
+    """Each public method of `Cache` is called, and those that take arguments also wrongly."""
+    text = "".join(path.read_text("utf-8") for path in API)
+    methods = {name: method for name, method in vars(Cache).items() if not name.startswith("_")}
+    assert [name for name in methods if f"cache.{name}(" not in text] == []
+    take_options = [name for name, method in methods.items() if "LoadOptions" in str(inspect.signature(method))]
+    assert take_options
+    wrong = used_wrongly()
+    assert [name for name in take_options if not any(f"cache.{name}(" in line for line in wrong)] == []
