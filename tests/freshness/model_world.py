@@ -10,7 +10,8 @@ from typing import Any, Final, Literal, TypeAlias, cast
 
 from asynccache import MISSING, async_cached
 from asynccache.testing import ManualClock, live_flights
-from tests.freshness.model_promises import Answer, Caller, Load, Model, Outcome, Promises
+from tests.freshness.model_promises import Model
+from tests.freshness.model_words import Answer, Caller, Load, Outcome, Promises
 
 KEYS: Final = range(2)
 TAGS: Final = ("fixed", "key 0", "key 1", "odd", "even", "of nobody")

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.flight.test_model import end_all, loops
-from tests.freshness.model_promises import Promises
+from tests.freshness.model_words import Promises
 from tests.freshness.model_world import TAGS, Command, World
 
 Step: TypeAlias = tuple[str, int, int]
@@ -205,6 +205,17 @@ SCRIPTS: Final[dict[str, tuple[Promises, list[Step]]]] = {
     "a failure at the end of stale_if_error, within stale": (
         Promises(ttl=10.0, stale=20.0, stale_if_error=5.0),
         [("call", 0, 0), ("loads will fail", 0, 0), ("advance", 9, 0), ("advance", 8, 0), ("refresh", 0, 0)],
+    ),
+    "who is served an old value while nobody asks has read it": (
+        Promises(ttl=4.0, stale_if_error=12.0, idle=6.0, error_backoff=2.0),
+        [
+            ("call", 0, 0),
+            ("loads will fail", 0, 0),
+            ("advance, call", 8, 0),
+            ("advance, call", 1, 0),
+            ("advance, call", 8, 0),
+            ("look", 0, 0),
+        ],
     ),
     "between two invalidations": (
         Promises(tags="fixed"),
