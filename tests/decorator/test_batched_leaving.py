@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from asynccache import LoadCancelled, LoadTimeout
+from asynccache import LoadCancelled, LoadTimeout, async_cached
 from asynccache.testing import ManualClock
 from tests.decorator.batches import batched, ended, gated_batches, giving
 from tests.flight.gates import callers, outcome, together, turns
@@ -121,3 +121,28 @@ async def test_a_call_that_takes_too_long() -> None:
     assert isinstance(await outcome(late), LoadTimeout)
     await turns()
     assert gate.cancelled == 1
+
+
+@pytest.mark.parametrize("turn", range(10))
+@pytest.mark.parametrize("leaving", [(0,), (0, 2), (0, 1, 2)])
+async def test_leaving_at_any_moment(turn: int, leaving: tuple[int, ...]) -> None:
+    """Whoever is cancelled, in whatever turn of the loop, is, and the others are served; the next call is as ever."""
+    asked: list[list[int]] = []
+
+    @async_cached.batched()
+    async def load(keys: list[int]) -> list[int]:
+        asked.append(keys)
+        await turns(3)
+        return keys
+
+    tasks = [asyncio.create_task(load(key)) for key in range(3)]
+    await turns(turn)
+    for number in leaving:
+        tasks[number].cancel()
+    outcomes = [await outcome(task) for task in tasks]
+    for key, found in enumerate(outcomes):
+        assert found == key or (key in leaving and found is asyncio.CancelledError)
+    assert len(asked) <= 1
+    assert await together(*map(load, range(3))) == [0, 1, 2]
+    assert len(asked) <= 2
+    assert load.cache_stats().in_flight == 0
