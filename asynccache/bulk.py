@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Hashable, Iterable
 from typing import Any, TypeVar
 
+from asynccache.core.keys import refuse_unhashable
 from asynccache.errors import LeftOut
 from asynccache.flight import AGAIN, Failure, Flight, current
 from asynccache.flights import Call, Flights
@@ -76,3 +77,26 @@ def left_out(error: LeftOut) -> Failure:
     failure = Failure(error, None)
     failure.is_left_out = True
     return failure
+
+
+def distinct(keys: Iterable[K]) -> list[K]:
+    """Give keys once each, in their order.
+
+    Raises:
+        TypeError: one of them can be no key.
+    """
+    distinct: dict[K, None] = {}
+    for key in keys:
+        refuse_unhashable(key)
+        distinct[key] = None
+    return list(distinct)
+
+
+def is_failure(outcome: object) -> bool:
+    """Tell whether there is no value for a reason that callers have to hear."""
+    return isinstance(outcome, Failure) and not outcome.is_left_out
+
+
+def is_left_out(outcome: object) -> bool:
+    """Tell whether there is no value, and nothing else to say."""
+    return isinstance(outcome, Failure) and outcome.is_left_out

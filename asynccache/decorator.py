@@ -232,6 +232,8 @@ class AsyncCached:
         keys and returns a mapping, or a list of the same length. A value that is an exception is raised to the callers
         of its own key; a key that is left out raises `KeyError` to its own. Each key is cached by itself.
 
+        A batch runs in a copy of its first caller's context: name the context variables that it reads in `vary`.
+
         Args:
             max_size: keys in one call at most; None for no bound.
             max_wait: seconds that a call waits for others to come; 0 for the rest of the loop's turn.

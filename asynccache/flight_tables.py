@@ -86,7 +86,9 @@ def unlink(table: dict[K, Flight[K]], flight: Flight[K]) -> None:
         table.pop(flight.key, None)  # another thread, or a signal handler, may have detached it just now
 
 
-def share_for_this_turn(loop: asyncio.AbstractEventLoop, table: dict[K, Flight[K]], flight: Flight[K]) -> None:
+def share_for_this_turn(
+    loop: asyncio.AbstractEventLoop, table: dict[K, Flight[K]], flight: Flight[K], generation: int
+) -> None:
     """Let tasks that ask in this same turn of the loop share what an eager load gave without waiting.
 
     To them it was under way when they asked, as it is where loads are not started eagerly. If its value is stored
@@ -95,8 +97,14 @@ def share_for_this_turn(loop: asyncio.AbstractEventLoop, table: dict[K, Flight[K
     caller = asyncio.current_task(loop)
     if caller is not None and not flight.is_stored and not flight.is_detached:
         flight.caller = caller
+        flight.shared_at = generation
         table[flight.key] = flight
         loop.call_soon(_end_of_turn, table, flight, context=contextvars.Context())
+
+
+def is_shared(loop: asyncio.AbstractEventLoop, flight: Flight[K], generation: int) -> bool:
+    """Tell whether a load that has just landed counts as being in the air for who asks now."""
+    return flight.shared_at == generation and flight.caller is not asyncio.current_task(loop)
 
 
 def _end_of_turn(table: dict[K, Flight[K]], flight: Flight[K]) -> None:

@@ -23,7 +23,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 from asynccache.core.generations import Generations
 from asynccache.errors import CacheClosed, LeftOut, LoadTimeout, RecursiveLoad
 from asynccache.flight import AGAIN, Failure, Flight, FlightOwner, current, failure_of, leads_to, primed, start_task
-from asynccache.flight_tables import FlightTables, share_for_this_turn
+from asynccache.flight_tables import FlightTables, is_shared, share_for_this_turn
 from asynccache.loops import raise_out_of
 from asynccache.plan import Plan
 from asynccache.protocols import MISSING, Clock, Missing, TimerHandle
@@ -143,17 +143,12 @@ class Flights(Generic[K, V]):
     ) -> Flight[K]:
         """Give the load of a key: one in the air, or a new one. Whoever joins waits for it, and then tells `parent`."""
         flight = table.get(key)
-        if flight is None or (flight.landed and not self._is_shared(loop, flight)):
+        if flight is None or (flight.landed and not is_shared(loop, flight, self._generation())):
             return self._launch(loop, table, Flight(key, self, plan), plan, call, parent)
         self._board(flight, parent)
         if plan.counts is not None:
             plan.counts.coalesced += 1
         return flight
-
-    def _is_shared(self, loop: asyncio.AbstractEventLoop, flight: Flight[K]) -> bool:
-        """Tell whether a load that has just landed counts as being in the air for who asks now."""
-        is_valid = self._generations is None or self._generations.now == flight.shared_at
-        return is_valid and flight.caller is not asyncio.current_task(loop)
 
     def served(self, key: K) -> V | Missing:
         """Give the value that the owner serves at once, if there is one. Raises the error that it remembers instead."""
@@ -168,7 +163,7 @@ class Flights(Generic[K, V]):
     def wait_for(self, loop: asyncio.AbstractEventLoop, flight: Flight[K]) -> "asyncio.Future[Any]":
         """Give what will be told a load's outcome. Whoever waits for it no more has to `leave`."""
         future: asyncio.Future[Any] = loop.create_future()
-        flight.waiters[future] = 0 if self._generations is None else self._generations.now
+        flight.waiters[future] = self._generation()
         return future
 
     def refresh(self, plan: Plan, key: K, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
@@ -250,8 +245,9 @@ class Flights(Generic[K, V]):
         self.counts.misses += 1
         if plan.counts is not None:
             plan.counts.misses += 1
-        if self._generations is not None:
-            self._note_generation(flight)
+        owner = None if self._generations is None else self._owner()
+        if owner is not None:
+            owner.begin(flight)
         table[flight.key] = flight
         if parent is not None:
             parent.begin_to_wait(flight)  # before the load runs, which may do so at once and close a ring
@@ -271,8 +267,7 @@ class Flights(Generic[K, V]):
             coroutine.close()
             raise
         if flight.landed:
-            flight.shared_at = 0 if self._generations is None else self._generations.now
-            share_for_this_turn(loop, table, flight)
+            share_for_this_turn(loop, table, flight, self._generation())
         else:
             # Nobody is to be told that a load was still running when somebody closed its loop by hand.
             task._log_destroy_pending = False  # type: ignore[attr-defined]
@@ -281,10 +276,8 @@ class Flights(Generic[K, V]):
                 self._limit(loop, flight, plan)
         return flight
 
-    def _note_generation(self, flight: Flight[K]) -> None:
-        owner = self._owner()
-        if owner is not None:
-            owner.begin(flight)
+    def _generation(self) -> int:
+        return 0 if self._generations is None else self._generations.now
 
     def _is_loading(self, key: K, parent: Flight[Any]) -> bool:
         """Tell whether a load of `key` that the table does not show (detached, on another loop) waits for `parent`."""

@@ -10,13 +10,13 @@ import dataclasses
 import itertools
 import os
 import weakref
-from collections.abc import Generator, Hashable, Iterable, Mapping
-from contextlib import contextmanager
+from collections.abc import Hashable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any, Final, Generic, TypeVar, cast
 
 from asynccache.appraisal import NOT_STORED, Terms, appraise, fixed_terms, terms_of_error
 from asynccache.core.bounded import BoundedCache
-from asynccache.core.generations import Epoch, Tag, first_invalidated
+from asynccache.core.generations import Tag, first_invalidated
 from asynccache.core.remembered_error import RememberedError
 from asynccache.core.single_use import refuse_single_use
 from asynccache.drain import drain
@@ -29,6 +29,7 @@ from asynccache.plan import Plan
 from asynccache.protocols import MISSING, EvictionCause, Missing
 from asynccache.stats import CacheStats, LoadCounts
 from asynccache.sweeper import start_timer
+from asynccache.watches import Watch, Watches
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -38,21 +39,6 @@ _SWEPT_A_PUT: Final = 4
 
 _NO_ANSWERS: Final = (CacheError, MemoryError, RecursionError)
 """What is never remembered as an answer, however general a type the user has named."""
-
-
-class Watch:
-    """What is said while values from former times are on their way.
-
-    Attributes:
-        epoch: in which they set out.
-        keys: that were invalidated since.
-        has_cleared: whether everything was.
-    """
-
-    def __init__(self) -> None:
-        self.epoch = Epoch(0)
-        self.keys: set[Any] = set()
-        self.has_cleared = False
 
 
 class MemoryTier(Generic[K, V]):
@@ -71,7 +57,7 @@ class MemoryTier(Generic[K, V]):
         self.rules = rules
         self.store: EntryStore[K, V] = EntryStore(cache, rules)
         self._claimed: set[K] = set()
-        self._watches: list[Watch] = []
+        self._watches = Watches()
         self._fixed = None if plan is None else fixed_terms(cache, plan)
         self.flights: Flights[K, V] = Flights(
             rules.name,
@@ -196,19 +182,12 @@ class MemoryTier(Generic[K, V]):
             for _ in itertools.islice(self.store.sweep(), _SWEPT_A_PUT):
                 pass
 
-    @contextmanager
-    def watch(self) -> Generator["Watch", None, None]:
+    def watch(self) -> AbstractContextManager[Watch]:
         """Note what is said about keys and tags, while values from former times are on their way."""
-        watch = Watch()
         with self.store.lock:
-            watch.epoch = self.store.generations.epoch()
-            self._watches.append(watch)
-        try:
-            yield watch
-        finally:
-            self._watches.remove(watch)
+            return self._watches.begin(self.store.generations.epoch())
 
-    def adopt(self, plan: Plan, key: K, value: V, terms: Terms, watch: "Watch") -> bool:
+    def adopt(self, plan: Plan, key: K, value: V, terms: Terms, watch: Watch) -> bool:
         """Store a value from former times, unless something newer is known; tell whether it is stored."""
         try:
             terms = dataclasses.replace(terms, weight=self._cache.weigh(plan.own_key(key), value))
@@ -220,7 +199,7 @@ class MemoryTier(Generic[K, V]):
             if self.store.kept(key) is not None or self.flights.tables.is_flying(key):
                 return False
             tags = self.store.generations.tags(terms.tags) + plan.scope
-            if watch.has_cleared or key in watch.keys or first_invalidated(tags, watch.epoch):
+            if watch.has_heard_of(key, tags):
                 return False
             if not self._cache.fits(terms.weight):
                 return False
@@ -301,8 +280,7 @@ class MemoryTier(Generic[K, V]):
         """Forget the value of `key`, and what loads in the air will bring; tell if there was anything to forget."""
         gone: list[Removed] = []
         with self.store.lock:
-            for watch in self._watches:
-                watch.keys.add(key)
+            self._watches.note(key)
             found = self.flights.tables.detach(key)
             if self.rules.is_lasting:
                 found |= self.store.kept(key) is not None
@@ -331,8 +309,7 @@ class MemoryTier(Generic[K, V]):
     def forget_all(self) -> None:
         """Forget all values, and what loads in the air will bring."""
         with self.store.lock:
-            for watch in self._watches:
-                watch.has_cleared = True
+            self._watches.note_all()
             self.flights.tables.detach_all()
             gone = self.store.forget_all()
         self.store.tell(gone)

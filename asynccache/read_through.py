@@ -13,8 +13,8 @@ from asynccache.bypass import Bypass, Switch
 from asynccache.core.freshness import Verdict
 from asynccache.core.lasting_entry import LastingEntry, judge
 from asynccache.core.remembered_error import RememberedError
-from asynccache.errors import CacheClosed
-from asynccache.flight import Flight, current
+from asynccache.errors import CacheClosed, RecursiveLoad
+from asynccache.flight import Flight, current, leads_to
 from asynccache.loading import Load
 from asynccache.memory import MemoryTier
 from asynccache.plan import Plan
@@ -37,6 +37,7 @@ class ReadThrough(Generic[K, V]):
     def __init__(self, tier: MemoryTier[K, V], switch: Switch | None = None) -> None:
         self._tier = tier
         self._switch = switch
+        self._alone: set[Flight[K]] = set()
 
     async def fetch(self, plan: Plan, key: K, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> V:
         """Give the value of `key`: what is stored, if it may be served, or what a load brings.
@@ -59,6 +60,9 @@ class ReadThrough(Generic[K, V]):
         flight = Flight(key, self._tier.flights, plan)
         flight.said = Load(plan.own_key(key), plan)  # which finds no old value
         parent = current.get()
+        if parent is not None and any(other.key == key and leads_to(other, parent) for other in self._alone):
+            raise RecursiveLoad(plan.name, plan.own_key(key))
+        self._alone.add(flight)
         if parent is not None:
             parent.begin_to_wait(flight)
         token = current.set(flight)
@@ -67,6 +71,7 @@ class ReadThrough(Generic[K, V]):
             return value
         finally:
             current.reset(token)
+            self._alone.discard(flight)
             flight.landed = True
             flight.plan = flight.owner = flight.said = None
             if parent is not None:

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Literal, NoReturn, Self, TypeVar, Unpack
 
 from asynccache.batches import Batcher, LoadMany, as_mapping
-from asynccache.bulk import fetch_many, left_out
+from asynccache.bulk import distinct, fetch_many, is_failure, is_left_out, left_out
 from asynccache.bypass import Bypass
 from asynccache.cache import warm_start
 from asynccache.cache.engine import Engine
@@ -23,7 +23,6 @@ from asynccache.core.expiry import Seconds, Ttl, seconds
 from asynccache.core.generations import NO_TAGS, Tags, read_tags
 from asynccache.core.keys import refuse_unhashable, split_key
 from asynccache.errors import LeftOut
-from asynccache.flight import Failure
 from asynccache.listeners import AnyListener
 from asynccache.plan import OnAbandon
 from asynccache.plan_options import LoadOptions
@@ -231,7 +230,7 @@ class Cache:
         engine = self._engine
         engine.refuse_closed()
         refuse_no_coroutine_function("load_many", load_many)
-        wanted = _distinct(keys)
+        wanted = distinct(keys)
         if engine.switch.mode() is Bypass.DISABLED:
             loaded = as_mapping(wanted, await awaitable_of("load_many", load_many, list(wanted)))
             return {key: loaded[key] for key in wanted if key in loaded}
@@ -246,7 +245,7 @@ class Cache:
         missing = [self._key(key) for key in wanted if found.get(key) is MISSING]
         outcomes = await fetch_many(engine.tier.flights, plan, missing, lambda key: ((split_key(key)[1],), {}))
         found |= {split_key(key)[1]: outcome for key, outcome in outcomes.items()}
-        failed = next((outcome for outcome in found.values() if _is_failure(outcome)), None)
+        failed = next((outcome for outcome in found.values() if is_failure(outcome)), None)
         if failed is not None:
             try:
                 raise failed.error.with_traceback(failed.traceback)
@@ -256,7 +255,7 @@ class Cache:
                     found,
                     outcomes,
                 )  # or the error, by its traceback and this frame, would hold itself in memory
-        return {key: engine.copy(found[key]) for key in wanted if not _is_left_out(found[key])}
+        return {key: engine.copy(found[key]) for key in wanted if not is_left_out(found[key])}
 
     # --- groups -----------------------------------------------------------------------------------------------------
 
@@ -385,19 +384,3 @@ class Cache:
 def works_of(cache: Cache) -> tuple[Engine, tuple[Hashable, ...], Tags]:
     """Give the works of a cache, and which namespace of it this is: for what is built on it."""
     return cache._engine, cache._path, cache._scopes  # pyright: ignore[reportPrivateUsage]  # this is its own module
-
-
-def _distinct(keys: Iterable[K]) -> list[K]:
-    distinct: dict[K, None] = {}
-    for key in keys:
-        refuse_unhashable(key)
-        distinct[key] = None
-    return list(distinct)
-
-
-def _is_failure(outcome: Any) -> bool:
-    return isinstance(outcome, Failure) and not outcome.is_left_out
-
-
-def _is_left_out(outcome: Any) -> bool:
-    return isinstance(outcome, Failure) and outcome.is_left_out

@@ -49,7 +49,8 @@ class Engine:
         self.reader: ReadThrough[Any, Any] = ReadThrough(self.tier, self.switch)
         self._tallies: dict[int, Tally] = {}
         self._former_hits = 0
-        self._parts: weakref.WeakValueDictionary[object, Callable[..., Any]] = weakref.WeakValueDictionary()
+        self._parts: weakref.WeakValueDictionary[object, PartClaim] = weakref.WeakValueDictionary()
+        self._known_parts: set[object] = set()
         self._compiled = [(self._compile_get(scoped), self._compile_load(scoped)) for scoped in (False, True)]
         self.root_plan = self.plan(())  # and what is wrong with the defaults is said at once
 
@@ -96,6 +97,7 @@ class Engine:
             idle=self.options.idle_seconds,
             is_lasting=True,
         )
+        plan_options.refuse_without_ttl({**given, "ttl": merged.get("ttl")})
         return replace(plan, scope=scope, counts=counts)
 
     def merged(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -105,7 +107,6 @@ class Engine:
             ValueError: an option that was given makes no sense with the defaults.
         """
         merged = {**self.defaults, **given}
-        plan_options.refuse_without_ttl({**given, "ttl": merged.get("ttl")})
         if merged.get("ttl") is None:
             merged["jitter"] = given.get("jitter")
         if merged.get("stale_if_error") is None or given.get("timeout") is not None:
@@ -119,21 +120,30 @@ class Engine:
         with self.tier.store.lock:
             return self.tier.store.generations.tag(path)
 
-    def claim_part(self, path: tuple[Hashable, ...], function: Callable[..., Any]) -> Tag:
-        """Give a function its own namespace, and see to it that no other of the same making has it.
+    def claim_part(self, path: tuple[Hashable, ...], function: Callable[..., Any], *, is_named: bool) -> "PartClaim":
+        """Give a function a namespace for as long as it holds what is returned.
+
+        What an earlier function of the same name has left is forgotten: the new one may give other values.
+
+        Args:
+            path: what it is known by.
+            function: the function.
+            is_named: whether the user has named it.
 
         Raises:
-            TypeError: another one has it: a closure from the same factory.
+            TypeError: another one has it: of that very name, or a closure from the same factory.
         """
         other = self._parts.get(path)
-        code = getattr(function, "__code__", None)
-        if other is not None and other is not function and code is not None and other.__code__ is code:
+        if other is not None and (is_named or _code_of(other.function) is _code_of(function)):
             raise TypeError(
-                f"two functions that were made by the same code, {function.__qualname__}, would share their values: "
+                f"two functions in {self.name} are known as {path[-1]!r} and would share their values: "
                 "give each a name of its own by @async_cached(cache=..., name=...)"
             )
-        self._parts[path] = function
-        return self.scope(path)
+        claim = self._parts[path] = PartClaim(function, self.scope(path))
+        if path in self._known_parts:
+            self.tier.invalidate_scope(claim.scope)
+        self._known_parts.add(path)
+        return claim
 
     # --- look-ups ---------------------------------------------------------------------------------------------------
 
@@ -241,6 +251,24 @@ class Engine:
         """Give a value as callers get it."""
         copier = self.options.copier
         return value if copier is None or value is MISSING else copier(value)
+
+
+class PartClaim:
+    """A function's claim to a namespace.
+
+    Args:
+        function: whose.
+        scope: the namespace.
+    """
+
+    def __init__(self, function: Callable[..., Any], scope: Tag) -> None:
+        self.function = function
+        self.scope = scope
+
+
+def _code_of(function: Callable[..., Any]) -> object:
+    """What a function runs; of two functions that run the same, neither is told from the other by name."""
+    return getattr(inspect.unwrap(function), "__code__", None)
 
 
 async def _get(key: Hashable, default: Any = None) -> None:

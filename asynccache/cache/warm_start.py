@@ -20,9 +20,9 @@ from asynccache.core.expiry import Expiry
 from asynccache.core.generations import Tag
 from asynccache.core.keys import split_key
 from asynccache.entry_store import names_of, value_of
-from asynccache.memory import Watch
 from asynccache.protocols import MISSING
 from asynccache.snapshots import SavedEntry, SnapshotReport
+from asynccache.watches import Watch
 
 Path = str | PathLike[str]
 

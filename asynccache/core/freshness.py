@@ -21,8 +21,8 @@ from typing import Final
 
 from asynccache.core.expiry import Seconds, seconds
 
-_CERTAIN: Final = 36.0
-"""Of an exponential chance: beyond this many times its mean it does not come in the life of a machine (2e-16)."""
+_CERTAIN: Final = 37.0
+"""Of an exponential chance: beyond this many times its mean it does not come in the life of a machine (1e-16)."""
 
 
 class Verdict(enum.Enum):

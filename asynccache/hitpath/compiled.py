@@ -184,7 +184,8 @@ class _Source:
             key = "$key"
         fetch = f"await $fetch({key}, {p.positional}, {p.keywords or '$no_kwargs'})"
         if self.hit.can_be_bypassed:
-            lines += ["if $switch.used and $switch.mode() is not None:", f"    return {fetch}"]
+            copied = f"$copy({fetch})" if self.hit.copies and self.hit.copies_fetched else fetch
+            lines += ["if $switch.used and $switch.mode() is not None:", f"    return {copied}"]
         lines += self._look_up(key) if self.hit.stores else ["try:", f"    $hash({key})"]
         arguments = p.by_name(self.key.ignore)
         lines += ["except TypeError as $error:", f"    $explain($error, {key}, {arguments})"]

@@ -211,15 +211,27 @@ class BoundMethod:
 
     __slots__ = ("__func__", "__self__")
 
-    if sys.version_info >= (3, 12):  # for `inspect.iscoroutinefunction`; before, it looks at what is passed on below
-        _is_coroutine_marker = inspect._is_coroutine_mark  # type: ignore[attr-defined]  # pyright: ignore
-
     def __init__(self, function: Function, instance: Any) -> None:
         self.__func__ = function
         self.__self__ = instance
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, Any]:
         return self.__func__(self.__self__, *args, **kwargs)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, BoundMethod):
+            return NotImplemented
+        return self.__func__ is other.__func__ and self.__self__ is other.__self__
+
+    def __hash__(self) -> int:
+        return hash((id(self.__func__), id(self.__self__)))
+
+    def __repr__(self) -> str:
+        return f"<bound method {self.__func__.__qualname__} of {self.__self__!r}>"
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        return inspect.signature(MethodType(self.__func__, self.__self__))
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self.__func__, name)
@@ -228,6 +240,13 @@ class BoundMethod:
     def cache_put(self, value: Any, /, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, None]:
         put: Function = getattr(self.__func__, "cache_put")  # noqa: B009  # functions have no such attribute by type
         return put(value, self.__self__, *args, **kwargs)
+
+
+BoundMethod.__doc__ = property(lambda self: self.__func__.__doc__)  # type: ignore[assignment]  # each method's own
+
+if sys.version_info >= (3, 12):  # before, `inspect` looks at what `__getattr__` passes on
+    for _name, _mark in vars(inspect.markcoroutinefunction(lambda: None)).items():
+        setattr(BoundMethod, _name, _mark)
 
 
 OF_A_CALL: Final = frozenset({"cache_contains", "cache_invalidate", "cache_key", "cache_peek", "cache_refresh"})

@@ -6,7 +6,7 @@ Decides which options go together, and what they mean for the wrapper, the store
 import functools
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any, TypeAlias
 
 from asynccache import plan_options
@@ -101,11 +101,16 @@ class Settings:
             raise TypeError(
                 f"{own_name} is no plain function, and has no name of its own in a cache: give it one by name="
             )
+        ttl = self._merged().get("ttl")
+        may_stay = engine.options.idle_seconds is None and (ttl is None or callable(ttl))
         return SharedRecipe(
             function=function,
             cache=cache,
+            is_named=self.store.name is not None,
             part=(str(getattr(function, "__module__", "")), self.store.name or own_name, self.version),
-            compiled=compiled(engine.hit_options(), engine.options.chosen_policy, engine.names()),
+            compiled=compiled(
+                replace(engine.hit_options(), may_stay=may_stay), engine.options.chosen_policy, engine.names()
+            ),
             options=self.load,
             of_result=of_result,
         )
@@ -121,6 +126,7 @@ class Settings:
             slides=rules.idle is not None,
             copies=store.copier is not None,
             lasts=plan.is_lasting,
+            may_stay=plan.is_lasting and plan.expiry.ttl is None and rules.idle is None,
         )
         names = {"copy": store.copier, "clock": store.clock, "idle": store.idle_seconds}
         return Recipe(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from asynccache.cache.cache import Cache, works_of
-from asynccache.cache.engine import Engine
+from asynccache.cache.engine import Engine, PartClaim
 from asynccache.hitpath.compiled import CompiledFunction, Function, Tally
 from asynccache.plan import Plan
 from asynccache.plan_options import OfResult
@@ -29,6 +29,7 @@ class SharedRecipe:
         function: the user's function.
         cache: the cache.
         part: what the function is known by in there: module, qualified name, version.
+        is_named: whether the user has named it.
         compiled: its wrapper's code.
         options: `LoadOptions` where they differ from the cache's own.
         of_result: for options that are functions.
@@ -37,6 +38,7 @@ class SharedRecipe:
     function: Callable[..., Any]
     cache: Cache
     part: tuple[str, str, object]
+    is_named: bool
     compiled: CompiledFunction
     options: Mapping[str, Any]
     of_result: OfResult
@@ -48,17 +50,17 @@ class SharedRecipe:
             receiver: gives what stands for the instance, where calls are told apart without it.
         """
         engine, path, scopes = works_of(self.cache)
-        scope = engine.claim_part((*path, self.part), self.function)
+        claim = engine.claim_part((*path, self.part), self.function, is_named=self.is_named)
         plan = engine.plan(
-            (*scopes, scope),
+            (*scopes, claim.scope),
             self.options,
             name=f"{self.part[0]}.{self.part[1]}",
             load=self.function,
             of_result=self.of_result,
             counts=LoadCounts(),
         )
-        wrapper, tally = engine.make(self.compiled, functools.partial(engine.reader.fetch, plan), scope)
-        controls = SharedControls(engine, plan, self.compiled, tally, receiver)
+        wrapper, tally = engine.make(self.compiled, functools.partial(engine.reader.fetch, plan), claim.scope)
+        controls = SharedControls(engine, plan, claim, self.compiled, tally, receiver)
         return dressed(wrapper, self.function, controls), controls
 
 
@@ -68,6 +70,7 @@ class SharedControls(CallControls):
     Args:
         engine: the works of the cache.
         plan: how the function's values are loaded and kept.
+        claim: to the function's part of the cache.
         compiled: tells the key of a call.
         tally: tells its plain hits.
         receiver: gives what stands for the instance, where calls are told apart without it.
@@ -82,6 +85,7 @@ class SharedControls(CallControls):
         self,
         engine: Engine,
         plan: Plan,
+        claim: PartClaim,
         compiled: CompiledFunction,
         tally: Tally,
         receiver: Callable[[], object] | None,
@@ -89,6 +93,7 @@ class SharedControls(CallControls):
         super().__init__(compiled, receiver)
         self._engine = engine
         self._plan = plan
+        self._claim = claim
         self._tally = tally
 
     def _full_key(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:

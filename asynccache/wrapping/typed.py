@@ -82,7 +82,7 @@ class CachedFunction(Protocol[P, R]):
     def cache_invalidate_tags(self, *tags: str) -> None:
         """Forget all values that carry one of these tags, and what loads under way will bring if it carries one.
 
-        It takes the same time however many there are. Raises `TypeError` where the option `tags` was not given.
+        It takes the same time however many there are. Raises `TypeError` where values can have no tags.
         """
         ...
 
