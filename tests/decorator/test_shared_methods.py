@@ -69,6 +69,15 @@ async def test_the_same_for_all() -> None:
     assert one.tax.cache_key("tea") == Shop.tax.cache_key(other, "tea")
 
 
+async def test_loading_anew_takes_an_instance() -> None:
+    """Where none is told from another, the class is asked, with the instance to load by; an instance says so."""
+    shop = Shop("A")
+    assert await Shop.tax.cache_refresh(shop, "tea") == "tax of tea"
+    with pytest.raises(TypeError, match="ask the class, and give the instance first"):
+        await shop.tax.cache_refresh("tea")
+    assert shop.loaded == ["tea"]
+
+
 async def test_what_tells_instances_apart() -> None:
     """`key` is given the instance, and says which of them have the same values."""
     one, twin, other = Shop("A"), Shop("A"), Shop("B")
