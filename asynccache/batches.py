@@ -66,7 +66,8 @@ class Batch:
         """One who asked for a key does not wait for it any more: before the load begins, it need not be loaded."""
         if not self.is_complete.done():
             self.keys[key] -= 1
-            self.keys += Counter()  # keeps what is above zero
+            if not self.keys[key]:
+                del self.keys[key]
 
 
 class Batcher:
@@ -116,7 +117,10 @@ class Batcher:
         finally:
             batch.leave(key)
             flight.said = batch.said
-        return _value_of(key, values, flight)
+        try:
+            return _value_of(key, values, flight)
+        finally:
+            del values  # as there
 
     def _batch(self, flights: Flights[Any, Any], load: LoadMany, plan: Plan, group: Hashable) -> Batch:
         """Give the batch of this loop that still takes keys, or a new one."""
@@ -150,7 +154,10 @@ def _value_of(key: Hashable, values: Mapping[Any, Any], flight: Flight[Any] | No
         left_out.flight = flight
         raise left_out
     if isinstance(value, Exception):
-        raise value
+        try:
+            raise value.with_traceback(None)  # it may be one object for all batches
+        finally:
+            del value, values  # or the error, by its traceback and this frame, would hold itself in memory
     return value
 
 

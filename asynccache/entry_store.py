@@ -152,10 +152,10 @@ class EntryStore(Generic[K, V]):
             entry = self.kept(key)
             if entry is None or self.peek(key, old=False) is MISSING:
                 return False
-            known_until = self._gone_at(entry)
-            self._date(
-                entry, Terms(entry.weight, ttl, names_of(entry)), plan, self.rules.clock(), known_until, entry.load_time
-            )
+            # What was promised when it was stored still holds; and this time it is said exactly, without jitter.
+            plan = replace(plan, freshness=entry.freshness, expiry=Expiry(idle=self.rules.idle))
+            terms = Terms(entry.weight, ttl, names_of(entry))
+            self._date(entry, terms, plan, self.rules.clock(), self._gone_at(entry), entry.load_time)
         return True
 
     def forget_all(self) -> list[Removed]:

@@ -231,11 +231,11 @@ class Cache:
         engine.refuse_closed()
         refuse_no_coroutine_function("load_many", load_many)
         wanted = distinct(keys)
+        batcher = Batcher(call_later=functools.partial(start_timer, engine.options.clock))
+        plan = engine.plan(self._scopes, options, load=functools.partial(batcher.value, load_many))
         if engine.switch.mode() is Bypass.DISABLED:
             loaded = as_mapping(wanted, await awaitable_of("load_many", load_many, list(wanted)))
             return {key: loaded[key] for key in wanted if key in loaded}
-        batcher = Batcher(call_later=functools.partial(start_timer, engine.options.clock))
-        plan = engine.plan(self._scopes, options, load=functools.partial(batcher.value, load_many))
         found: dict[Any, Any] = {}
         for key in wanted:
             try:
@@ -250,11 +250,8 @@ class Cache:
             try:
                 raise failed.error.with_traceback(failed.traceback)
             finally:
-                del (
-                    failed,
-                    found,
-                    outcomes,
-                )  # or the error, by its traceback and this frame, would hold itself in memory
+                # Or the error, by its traceback and this frame, would hold itself in memory.
+                del failed, found, outcomes
         return {key: engine.copy(found[key]) for key in wanted if not is_left_out(found[key])}
 
     # --- groups -----------------------------------------------------------------------------------------------------
