@@ -58,16 +58,23 @@ async def test_modules_are_not_mixed_up() -> None:
     assert await together(one(1), other(1)) == ["one", "other"]
 
 
-async def test_what_is_defined_again_finds_its_values() -> None:
-    """A module that is loaded again has its values as before; a new `version` has none, and leaves the old in peace."""
+async def test_what_is_defined_again_begins_anew() -> None:
+    """A module that is loaded again may give other values: it has none of the old ones."""
     cache = Cache()
     assert await in_module("one", cache)(1) == "one"
-    assert await in_module("one", cache).cache_peek(1) == "one"
-    newer = in_module("one", cache, version=2)
-    assert await newer.cache_peek(1) is MISSING
-    await newer.cache_put("new", 1)
-    assert await in_module("one", cache).cache_peek(1) == "one"
-    assert await in_module("one", cache, version="2").cache_peek(1) is MISSING
+    again = in_module("one", cache)
+    assert await again.cache_peek(1) is MISSING
+    await again.cache_put("new", 1)
+    assert await again(1) == "new"
+
+
+async def test_versions_are_not_mixed_up() -> None:
+    """A function of another `version` is another function."""
+    cache = Cache()
+    functions = [in_module("one", cache, version=version) for version in (1, 2, "2")]
+    for number, function in enumerate(functions):
+        await function.cache_put(number, 1)
+    assert [await function(1) for function in functions] == [0, 1, 2]
 
 
 async def test_caches_are_not_mixed_up() -> None:
