@@ -166,6 +166,21 @@ async def test_controls_of_who_goes_past_it() -> None:
     assert [await user.cache_contains(key) for key in (1, 2)] == [False, False]
 
 
+async def test_copies_of_who_refreshes() -> None:
+    """Who loads anew is given a copy too: nobody can change what is stored."""
+    cache = Cache(copy="deep")
+
+    @async_cached(cache=cache)
+    async def load(key: int) -> list[int]:
+        return [key]
+
+    with cache.refreshing():
+        (await load(1)).append(5)
+        (await cache.get_or_load("a", lambda: load.__wrapped__(1))).append(5)
+    (await load(1)).append(5)
+    assert await load(1) == await cache.get("a") == [1]
+
+
 async def test_past_the_cache_from_within_a_load() -> None:
     """What a load says that is not stored is nothing to the load that has asked for it."""
     cache = Cache()

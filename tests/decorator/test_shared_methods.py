@@ -1,6 +1,7 @@
 """Methods that share a `Cache`: what tells their instances apart, and whose their controls are."""
 
 import gc
+import inspect
 import weakref
 from typing import Any
 
@@ -129,6 +130,25 @@ async def test_instances_go() -> None:
     gc.collect()
     assert gone() is None
     assert await Shop("C").price.cache_contains("tea")
+
+
+@pytest.mark.one_loop
+async def test_what_reflection_tells() -> None:
+    """A method asked of an instance is a coroutine function of its name, without the instance."""
+    for method in (Shop("A").price, Shop("A").tax):
+        found: Any = method
+        assert inspect.iscoroutinefunction(found)
+        assert list(inspect.signature(found).parameters) == ["item"]
+        assert found.__qualname__.startswith("Shop.")
+        assert found.__doc__.startswith("Give what is the same")
+
+
+@pytest.mark.one_loop
+async def test_one_method_of_one_instance() -> None:
+    """Asked for twice, it is equal and has one hash, as bound methods have; of another instance, it is another."""
+    shop = Shop("A")
+    assert shop.price == shop.price != Shop("A").price
+    assert len({shop.price, shop.price}) == 1
 
 
 @pytest.mark.one_loop

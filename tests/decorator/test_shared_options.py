@@ -1,5 +1,6 @@
 """Options of functions that share a `Cache`: theirs, its own, and what each of them is called there."""
 
+import gc
 from functools import partial
 from typing import Any
 
@@ -159,3 +160,43 @@ def test_the_name_is_a_string() -> None:
     """Anything else is refused."""
     with pytest.raises(TypeError, match="name must be a string"):
         async_cached(cache=Cache(), name=5)  # type: ignore[call-overload]
+
+
+async def test_a_closure_after_another_has_gone() -> None:
+    """It has none of the other's values, though they stand in the cache by the same name."""
+    cache = Cache()
+
+    def adding(some: int) -> Any:
+        @async_cached(cache=cache)
+        async def plus(more: int) -> int:
+            return some + more
+
+        return plus
+
+    assert await adding(1)(1) == 2
+    gc.collect()
+    assert await adding(100)(1) == 101
+
+
+async def test_a_batched_function_is_defined_again() -> None:
+    """A module that has one can be loaded again, as with any function."""
+    cache = Cache()
+
+    def define(factor: int) -> Any:
+        names: dict[str, Any] = {"async_cached": async_cached, "cache": cache, "factor": factor, "__name__": "module"}
+        exec("@async_cached.batched(cache=cache)\nasync def load(keys): return [factor * key for key in keys]", names)
+        return names["load"]
+
+    load = define(1)
+    assert await load(1) == 1
+    load = define(10)
+    assert await load(1) == 10
+
+
+async def test_one_name_for_two_functions() -> None:
+    """It is refused, as they would have each other's values."""
+    cache = Cache()
+    kept = async_cached(cache=cache, name="plus")(Adding(1).more)
+    with pytest.raises(TypeError, match="plus"):
+        async_cached(cache=cache, name="plus")(Adding(100).more)
+    assert await kept(1) == 2
