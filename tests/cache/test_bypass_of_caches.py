@@ -57,6 +57,18 @@ async def test_disabled_loads_of_many() -> None:
     assert cache.items() == [(1, "stored")]
 
 
+async def test_options_are_refused_while_disabled() -> None:
+    """What cannot be meant is refused also where it would not be needed."""
+    cache = Cache()
+    with cache.disabled():
+        with pytest.raises(TypeError, match="did you mean 'ttl'"):
+            await cache.get_or_load("key", Loads().load, ttll=3)  # type: ignore[call-arg]  # that is the point
+        with pytest.raises(TypeError, match="did you mean 'ttl'"):
+            await cache.get_or_load_many([1], ManyGate().load, ttll=3)  # type: ignore[call-arg]  # that is the point
+        with pytest.raises(ValueError, match="ttl must be 0 seconds or more"):
+            await cache.set("key", "value", ttl=-1)
+
+
 async def test_a_set_while_disabled_makes_the_old_value_go() -> None:
     """It is out of date all the same, and so is a load in the air; delete, clear and tags work as always."""
     cache = Cache()

@@ -7,6 +7,7 @@ import pytest
 
 from asynccache import MISSING, Cache, EvictionCause
 from asynccache.testing import ManualClock
+from tests.flight.gates import Gate, turns
 
 MOMENT = 1 / 1024
 """A short time, in seconds: sums with it are exact."""
@@ -186,6 +187,20 @@ async def test_touch_keeps_tags() -> None:
     await cache.invalidate_tags("a")
     assert await cache.get("key") is None
     assert not await cache.touch("key", 10)
+
+
+async def test_touch_keeps_what_was_promised() -> None:
+    """A value that was set with a window of its own can be served old after a new term too."""
+    clock = ManualClock()
+    cache = Cache(clock=clock, ttl=5)
+    gate: Gate[str] = Gate()
+    await cache.set("key", "old", ttl=10, stale=100)
+    assert await cache.touch("key", 10)
+    clock.advance(11)
+    assert await cache.get_or_load("key", gate.load) == "old"
+    await turns()
+    gate.give("new")
+    await turns()
 
 
 async def test_many_at_once() -> None:
