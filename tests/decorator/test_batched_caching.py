@@ -1,6 +1,7 @@
 """Batched functions are cached functions: each key has an entry of its own, with all that the options say of it."""
 
 import asyncio
+import traceback
 from typing import Any
 
 from asynccache import MISSING, async_cached
@@ -115,6 +116,21 @@ async def test_errors_that_are_remembered() -> None:
     for _ in range(2):
         assert list(map(repr, await ended(load(0), load(4)))) == ["NotFoundError('all')"] * 2
     assert asked[1:] == [[0, 4]]
+
+
+async def test_one_error_for_many_keys() -> None:
+    """An error that is given again and again, as one object, does not grow by it."""
+    missing = NotFoundError("missing")
+
+    @async_cached.batched()
+    async def load(keys: list[int]) -> list[NotFoundError]:
+        return [missing for _ in keys]
+
+    lengths: set[int] = set()
+    for _ in range(3):
+        assert await ended(load(1), load(2)) == [missing, missing]
+        lengths.add(len(traceback.extract_tb(missing.__traceback__)))
+    assert len(lengths) == 1
 
 
 async def test_tags() -> None:

@@ -125,6 +125,19 @@ async def test_past_the_cache() -> None:
     assert (await load.cache_peek(1), await load.cache_contains(2)) == ("old", False)
 
 
+async def test_past_the_cache_it_still_cannot_wait_for_itself() -> None:
+    """A call that asks for its own key is told so, where nothing is stored as well."""
+    cache = Cache()
+
+    @async_cached.batched(cache=cache)
+    async def load(keys: list[int]) -> list[int]:
+        return [await load(key) for key in keys]
+
+    with cache.disabled():
+        (error,) = await ended(load(1))
+    assert isinstance(error, RecursiveLoad)
+
+
 async def test_the_function_without_its_cache() -> None:
     """`__wrapped__` is it, called with one key."""
     asked, load = batched()
