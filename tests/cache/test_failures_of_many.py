@@ -203,6 +203,33 @@ async def test_recursion() -> None:
     assert cache.items() == [(5, 0), (6, 0)]
 
 
+async def test_who_has_given_up_waiting_waits_no_more() -> None:
+    """A load that gave up waiting for a key may be asked for by that key's own load: that is no ring."""
+    cache = Cache()
+    first, second = asyncio.Event(), asyncio.Event()
+
+    async def impatient() -> str:
+        try:
+            async with asyncio.timeout(0):
+                await cache.get_or_load_many(["slow"], slow)
+        except TimeoutError:
+            first.set()
+            await second.wait()
+        return "value"
+
+    async def slow(keys: list[str]) -> list[str]:
+        await first.wait()
+        asked = asyncio.create_task(cache.get_or_load("impatient", impatient))
+        await turns(2)
+        second.set()
+        return [await asked for _ in keys]
+
+    many = asyncio.create_task(cache.get_or_load_many(["slow"], slow))
+    await turns()
+    assert await together(cache.get_or_load("impatient", impatient)) == ["value"]
+    assert await together(many) == [{"slow": "value"}]
+
+
 async def test_closing_meanwhile() -> None:
     """Callers are told, and the load of many is cancelled."""
     cache = Cache()

@@ -158,6 +158,18 @@ async def test_get_keeps_an_idle_entry() -> None:
     assert await cache.get("key") is None
 
 
+async def test_get_is_a_use_wherever_a_value_is_in_its_life() -> None:
+    """Also of a value that is due for a refresh, which get does not make, and after others were invalidated."""
+    clock = ManualClock()
+    cache = Cache(clock=clock, ttl=100, refresh_ahead=0.5, idle=30)
+    await cache.set("key", "value")
+    for _ in range(4):
+        clock.advance(24)
+        await cache.invalidate_tags("other")
+        assert await cache.get("key") == "value"
+    assert (cache.stats().hits, cache.stats().refreshes) == (4, 0)
+
+
 async def test_touch_begins_a_new_term() -> None:
     """Longer, shorter, for ever or none: counted from now; what is not there is not touched."""
     clock = ManualClock()
