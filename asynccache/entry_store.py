@@ -10,14 +10,15 @@ import math
 import random
 import threading
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import attrgetter
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Final, Generic, TypeVar, cast
 
 from asynccache.appraisal import Terms
 from asynccache.core.bounded import BoundedCache
 from asynccache.core.due import DueEntries
 from asynccache.core.entry import NEVER, Entry, SlidingEntry, sliding
+from asynccache.core.expiry import Expiry
 from asynccache.core.generations import Generations, Tags
 from asynccache.core.keys import split_key
 from asynccache.core.lasting_entry import LastingEntry, date, gone_at, is_invalidated, is_served, lasting, slide
@@ -29,6 +30,9 @@ from asynccache.sweeper import Sweeper
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
+
+_FREED_AT_ONCE: Final = 10_000
+"""Entries that are given back at once when all are forgotten; more than that are given back in the background."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -159,13 +163,18 @@ class EntryStore(Generic[K, V]):
         return True
 
     def forget_all(self) -> list[Removed]:
-        """Remove all entries, and give what they were."""
+        """Remove all entries, and give those that there is somebody to be told of."""
         self._due.clear()
         # By way of `dict`: a hit in another thread may just be moving a key of an `OrderedDict`.
-        entries: list[Entry[K, V]] = list(dict.values(self.entries))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
-        gone: list[Removed] = [(entry.key, entry.value, EvictionCause.CLEARED) for entry in entries]
+        entries: list[Any] = list(dict.values(self.entries))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
         self.cache.clear()
-        return gone
+        if self.notices.hears:
+            return [(entry.key, entry.value, EvictionCause.CLEARED) for entry in entries]
+        self.notices.counts[EvictionCause.CLEARED] += len(entries)
+        if len(entries) > _FREED_AT_ONCE:  # to give back so much memory takes the interpreter long
+            self._due.discard(entries)
+            self._wake_sweeper()
+        return []
 
     def invalidate(self, tags: Tags) -> None:
         """Make invalid, in no more time than it takes to say so, all entries that carry one of these tags."""

@@ -22,6 +22,9 @@ LoopErrors: TypeAlias = list[dict[str, Any]]
 
 FAILED: Final = pytest.StashKey[bool]()
 COMPLAINTS: Final = ("was destroyed", "never retrieved")
+TESTS_TO_FREEZE: Final = 50
+finished = 0
+"""Tests so far."""
 TURNS_TO_END: Final = 5
 """Turns of the loop that a cancelled task gets to reach its end."""
 
@@ -67,6 +70,15 @@ def pytest_collection_finish() -> None:
     """
     gc.collect()
     gc.freeze()
+
+
+def pytest_runtest_logfinish() -> None:
+    """Do so again now and then: the reports of thousands of tests are looked at after each test as well."""
+    global finished
+    finished += 1
+    if finished % TESTS_TO_FREEZE == 0:
+        gc.collect()
+        gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -50,6 +50,7 @@ FLOORS: Final = {
     "serializers": 2,
     "snapshots": 2,
     "sweeper": 2,
+    "watches": 2,
     # 1: what the floors above rest on; core is pure, the others need not be, and none knows another
     "bypass": 1,
     "callables": 1,

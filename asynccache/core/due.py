@@ -20,7 +20,7 @@ _PURGE_DELAY: Final = 1.0
 """Seconds after which entries that a tag has made invalid are looked for, so that many invalidations share a walk."""
 _PURGED_A_SECOND: Final = 50_000
 """The walk looks at every entry: in a large cache it comes so much later that it costs a few percent of the time."""
-_PURGED_A_STEP: Final = 16
+_AT_A_STEP: Final = 16
 
 
 class DueEntries(Generic[K]):
@@ -42,6 +42,7 @@ class DueEntries(Generic[K]):
         self._tidy_above = _TIDY_FROM
         self._purge_at = math.inf
         self._to_purge: list[Any] = []
+        self._rubbish: list[Entry[K, Any]] = []
 
     def add(self, key: K, until: float, now: float) -> None:
         """Note that the entry of a key is of no use from a moment on."""
@@ -52,9 +53,17 @@ class DueEntries(Generic[K]):
         if self._entries and self._purge_at == math.inf:
             self._purge_at = now + _PURGE_DELAY + len(self._entries) / _PURGED_A_SECOND
 
+    def discard(self, entries: list[Entry[K, Any]]) -> None:
+        """Take entries that nobody needs any more, to be given back little by little."""
+        self._rubbish = entries
+
     def next_due(self) -> float:
         """Tell when there will be something to do; infinity if never."""
-        return -math.inf if self._needs_tidying() or self._to_purge else min(self._wheel.next_due(), self._purge_at)
+        return (
+            -math.inf
+            if self._needs_tidying() or self._to_purge or self._rubbish
+            else min(self._wheel.next_due(), self._purge_at)
+        )
 
     def _needs_tidying(self) -> bool:
         # What was begun is done to its end, though there is less rubbish with every step.
@@ -77,6 +86,9 @@ class DueEntries(Generic[K]):
                     self._wheel.add(key, until, now)
             yield
         yield from self._purge(now, remove)
+        while self._rubbish:
+            del self._rubbish[-_AT_A_STEP:]
+            yield
         if self._needs_tidying():
             yield from self._wheel.tidy(self._entries.__contains__)
             self._tidy_above = max(_TIDY_FROM, 2 * self._wheel.size)
@@ -88,7 +100,7 @@ class DueEntries(Generic[K]):
             self._to_purge += dict.values(self._entries)  # pyright: ignore[reportUnknownMemberType]
         to_purge = self._to_purge
         while to_purge:
-            for _ in range(min(_PURGED_A_STEP, len(to_purge))):
+            for _ in range(min(_AT_A_STEP, len(to_purge))):
                 entry = to_purge.pop()
                 stored: Any = self._entries.get(entry.key)
                 if stored is entry and is_invalidated(stored):
