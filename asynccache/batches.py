@@ -120,7 +120,7 @@ class Batcher:
         try:
             return _value_of(key, values, flight)
         finally:
-            del values  # as there
+            del values, batch  # as there
 
     def _batch(self, flights: Flights[Any, Any], load: LoadMany, plan: Plan, group: Hashable) -> Batch:
         """Give the batch of this loop that still takes keys, or a new one."""

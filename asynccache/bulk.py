@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from asynccache.core.keys import refuse_unhashable
 from asynccache.errors import LeftOut
-from asynccache.flight import AGAIN, Failure, Flight, current
+from asynccache.flight import AGAIN, Failure, Flight, current, raise_failure
 from asynccache.flights import Call, Flights
 from asynccache.plan import Plan
 from asynccache.protocols import MISSING
@@ -92,9 +92,18 @@ def distinct(keys: Iterable[K]) -> list[K]:
     return list(distinct)
 
 
-def is_failure(outcome: object) -> bool:
-    """Tell whether there is no value for a reason that callers have to hear."""
-    return isinstance(outcome, Failure) and not outcome.is_left_out
+def raise_first(*outcomes: dict[Any, Any]) -> None:
+    """Raise the first failure that callers have to hear of, if there is one; then all outcomes are forgotten."""
+    found = [outcome for outcome in outcomes[0].values() if isinstance(outcome, Failure) and not outcome.is_left_out]
+    if not found:
+        return
+    failed = found[0]
+    for some in outcomes:
+        some.clear()  # or the error, by its traceback and its callers' frames, would hold itself in memory
+    try:
+        raise_failure(failed)
+    finally:
+        del failed, found
 
 
 def is_left_out(outcome: object) -> bool:

@@ -10,7 +10,7 @@ import contextvars
 import sys
 from collections.abc import Callable, Coroutine, Generator, Hashable, Mapping
 from types import TracebackType
-from typing import Any, Final, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, NoReturn, Protocol, TypeVar
 
 from asynccache.core.generations import Epoch
 from asynccache.errors import LoadCancelled
@@ -127,6 +127,16 @@ class Failure:
         self.error = error
         self.traceback = traceback
         self.is_left_out = False
+
+
+def raise_failure(failure: Failure) -> NoReturn:
+    """Raise a load's error: one object for all who waited, with the load's own frames and nothing of other callers."""
+    error, context = failure.error, failure.error.__context__
+    try:
+        raise error.with_traceback(failure.traceback)
+    finally:
+        error.__context__ = context  # nor with what this caller was just handling
+        del failure, error, context  # or the error, by its traceback and this frame, would hold itself in memory
 
 
 def failure_of(error: BaseException, name: str, key: Hashable) -> Failure:

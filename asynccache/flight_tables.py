@@ -38,6 +38,14 @@ class FlightTables(PerLoop[dict[K, Flight[K]]]):
         tables = list(self.states.values())
         return [flight for table in tables for flight in list(table.values()) if not flight.landed]
 
+    def count(self, owner: object) -> int:
+        """Count the loads of one owner that a call could join, on all loops."""
+        return sum(flight.owner is owner for flight in self.joinable())
+
+    def refreshes(self) -> int:
+        """Count the refreshes under way."""
+        return sum(flight.is_refresh for flight in self.airborne())
+
     def airborne(self) -> list[Flight[K]]:
         """All loads that have not ended, those included that nobody can join any more."""
         return [*self.joinable(), *self._unlinked]

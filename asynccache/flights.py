@@ -22,7 +22,18 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 from asynccache.core.generations import Generations
 from asynccache.errors import CacheClosed, LeftOut, LoadTimeout, RecursiveLoad
-from asynccache.flight import AGAIN, Failure, Flight, FlightOwner, current, failure_of, leads_to, primed, start_task
+from asynccache.flight import (
+    AGAIN,
+    Failure,
+    Flight,
+    FlightOwner,
+    current,
+    failure_of,
+    leads_to,
+    primed,
+    raise_failure,
+    start_task,
+)
 from asynccache.flight_tables import FlightTables, is_shared, share_for_this_turn
 from asynccache.loops import raise_out_of
 from asynccache.plan import Plan
@@ -124,13 +135,10 @@ class Flights(Generic[K, V]):
         if not isinstance(outcome, Failure):
             value: V = outcome
             return value if value is not AGAIN else await self.ask_again(plan, key, args, kwargs)
-        context = outcome.error.__context__
         try:
-            # With the load's own frames and without those of others who waited: it is one object for all of them.
-            raise outcome.error.with_traceback(outcome.traceback)
+            raise_failure(outcome)
         finally:
-            outcome.error.__context__ = context  # nor with what this caller was just handling
-            del outcome, context  # or the error, by its traceback and this frame, would hold itself in memory
+            del outcome  # as in there
 
     def join(
         self,
@@ -181,18 +189,10 @@ class Flights(Generic[K, V]):
         """Make flights that end when these do, for what several loads have in common. They are not counted as these."""
         return Flights(self.name, owner, clock=self._clock, call_later=self._call_later, tables=self.tables)
 
-    def in_flight(self) -> int:
-        """Count the loads that a call could join, on all loops."""
-        return sum(flight.owner is self for flight in self.tables.joinable())
-
     def kept_value(self, key: K) -> tuple[V | Missing, tuple[str, ...]]:
         """Give the value that the owner has stored, be it fresh or old, and the names of its tags."""
         owner = self._owner()
         return (MISSING, ()) if owner is None else owner.kept_value(key)
-
-    def refreshing(self) -> int:
-        """Count the refreshes under way."""
-        return sum(flight.is_refresh for flight in self.tables.airborne())
 
     def _board(self, flight: Flight[K], parent: Flight[Any] | None) -> None:
         if parent is not None:

@@ -129,6 +129,8 @@ class MemoryTier(Generic[K, V]):
             return MISSING
         if ttl is MISSING:
             return self._outlast(flight, plan)
+        if isinstance(error, LeftOut) and not failure.is_left_out:
+            error = KeyError(*error.args)  # left out elsewhere: here it is an error like any other
         terms = terms_of_error(self._cache, plan, flight.said, plan.own_key(flight.key), error, ttl)
         self._take(flight, plan, cast("V", RememberedError(error)), terms)
         return MISSING
@@ -360,7 +362,7 @@ class MemoryTier(Generic[K, V]):
             refreshes=counts.refreshes,
             evictions=dict(self.store.notices.counts),
             callback_errors=self.store.notices.callback_errors,
-            in_flight=self.flights.in_flight(),
+            in_flight=self.flights.tables.count(self.flights),
             size=len(self.store.entries),
             weight=self._cache.weight,
             load_seconds=counts.seconds,

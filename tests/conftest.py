@@ -8,6 +8,7 @@ import asyncio
 import gc
 import importlib
 import importlib.util
+import itertools
 import logging
 import sys
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
@@ -23,8 +24,7 @@ LoopErrors: TypeAlias = list[dict[str, Any]]
 FAILED: Final = pytest.StashKey[bool]()
 COMPLAINTS: Final = ("was destroyed", "never retrieved")
 TESTS_TO_FREEZE: Final = 50
-finished = 0
-"""Tests so far."""
+finished: Final = itertools.count(1)
 TURNS_TO_END: Final = 5
 """Turns of the loop that a cancelled task gets to reach its end."""
 
@@ -74,9 +74,7 @@ def pytest_collection_finish() -> None:
 
 def pytest_runtest_logfinish() -> None:
     """Do so again now and then: the reports of thousands of tests are looked at after each test as well."""
-    global finished
-    finished += 1
-    if finished % TESTS_TO_FREEZE == 0:
+    if next(finished) % TESTS_TO_FREEZE == 0:
         gc.collect()
         gc.freeze()
 

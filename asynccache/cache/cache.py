@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Literal, NoReturn, Self, TypeVar, Unpack
 
 from asynccache.batches import Batcher, LoadMany, as_mapping
-from asynccache.bulk import distinct, fetch_many, is_failure, is_left_out, left_out
+from asynccache.bulk import distinct, fetch_many, is_left_out, left_out, raise_first
 from asynccache.bypass import Bypass
 from asynccache.cache import warm_start
 from asynccache.cache.engine import Engine
@@ -182,7 +182,8 @@ class Cache:
 
     async def contains(self, key: Hashable) -> bool:
         """Tell whether there is a fresh value. Counts as nothing."""
-        return await self.peek(key, MISSING) is not MISSING
+        store = self._engine.tier.store
+        return self._engine.switch.mode() is None and store.peek(self._key(key), old=False) is not MISSING
 
     async def peek(self, key: Hashable, default: Any = None) -> Any:
         """Give the value of `key` if it is fresh, else `default`. Counts as nothing."""
@@ -234,7 +235,8 @@ class Cache:
         batcher = Batcher(call_later=functools.partial(start_timer, engine.options.clock))
         plan = engine.plan(self._scopes, options, load=functools.partial(batcher.value, load_many))
         if engine.switch.mode() is Bypass.DISABLED:
-            loaded = as_mapping(wanted, await awaitable_of("load_many", load_many, list(wanted)))
+            all_at_once = engine.plan((), options, load=functools.partial(awaitable_of, "load_many", load_many))
+            loaded = as_mapping(wanted, await engine.reader.fetch(all_at_once, tuple(wanted), (list(wanted),), {}))
             return {key: loaded[key] for key in wanted if key in loaded}
         found: dict[Any, Any] = {}
         for key in wanted:
@@ -245,13 +247,7 @@ class Cache:
         missing = [self._key(key) for key in wanted if found.get(key) is MISSING]
         outcomes = await fetch_many(engine.tier.flights, plan, missing, lambda key: ((split_key(key)[1],), {}))
         found |= {split_key(key)[1]: outcome for key, outcome in outcomes.items()}
-        failed = next((outcome for outcome in found.values() if is_failure(outcome)), None)
-        if failed is not None:
-            try:
-                raise failed.error.with_traceback(failed.traceback)
-            finally:
-                # Or the error, by its traceback and this frame, would hold itself in memory.
-                del failed, found, outcomes
+        raise_first(found, outcomes)
         return {key: engine.copy(found[key]) for key in wanted if not is_left_out(found[key])}
 
     # --- groups -----------------------------------------------------------------------------------------------------
@@ -288,15 +284,18 @@ class Cache:
 
     def keys(self) -> list[Any]:
         """Give the keys that have a fresh value, of this namespace alone."""
-        return [key for key, _ in self.items()]
+        return [key for key, _ in self._live()]
 
     def items(self) -> list[tuple[Any, Any]]:
         """Give the fresh values with their keys, of this namespace alone."""
+        return [(key, self._engine.copy(value)) for key, value in self._live()]
+
+    def _live(self) -> list[tuple[Any, Any]]:
         scope = self._scopes[-1] if self._scopes else None
         split = [(*split_key(key), key) for key, _ in self._engine.tier.store.all_kept()]
         peek = self._engine.tier.store.peek
         found = [(own, peek(key, old=False)) for space, own, key in split if space is scope]
-        return [(key, self._engine.copy(value)) for key, value in found if value is not MISSING]
+        return [(key, value) for key, value in found if value is not MISSING]
 
     def stats(self) -> CacheStats:
         """Give all counters, of the whole cache."""
@@ -351,7 +350,9 @@ class Cache:
         self._engine.plan(self._scopes, options)  # what is wrong with the call is no load that failed
         if not callable(load):
             raise TypeError(f"load must be a coroutine function of a key, not {load!r}")
-        return await warm(keys, ask, concurrency=concurrency, progress=progress)
+        return await warm(
+            keys, ask, concurrency=concurrency, progress=progress, refuse_closed=self._engine.refuse_closed
+        )
 
     def disabled(self) -> AbstractContextManager[None]:
         """Within `with cache.disabled():`, this task and what it starts find and store nothing: every load is made."""

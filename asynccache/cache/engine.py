@@ -12,6 +12,7 @@ from typing import Any, Final, NoReturn
 from asynccache import plan_options
 from asynccache.bypass import Bypass, Switch
 from asynccache.callables import awaitable_of
+from asynccache.core.expiry import seconds
 from asynccache.core.generations import Tag, Tags
 from asynccache.core.keys import refuse_unhashable, split_key
 from asynccache.errors import CacheClosed
@@ -49,7 +50,6 @@ class Engine:
         self.reader: ReadThrough[Any, Any] = ReadThrough(self.tier, self.switch)
         self._tallies: dict[int, Tally] = {}
         self._former_hits = 0
-        self._parts: weakref.WeakValueDictionary[object, PartClaim] = weakref.WeakValueDictionary()
         self._known_parts: set[object] = set()
         self._compiled = [(self._compile_get(scoped), self._compile_load(scoped)) for scoped in (False, True)]
         self.root_plan = self.plan(())  # and what is wrong with the defaults is said at once
@@ -109,7 +109,9 @@ class Engine:
         merged = {**self.defaults, **given}
         if merged.get("ttl") is None:
             merged["jitter"] = given.get("jitter")
-        if merged.get("stale_if_error") is None or given.get("timeout") is not None:
+        soft_timeout, timeout = (seconds(option, merged.get(option)) for option in ("soft_timeout", "timeout"))
+        is_late = soft_timeout is not None and timeout is not None and soft_timeout >= timeout
+        if not seconds("stale_if_error", merged.get("stale_if_error")) or is_late:
             merged["soft_timeout"] = given.get("soft_timeout")
         return merged
 
@@ -120,30 +122,16 @@ class Engine:
         with self.tier.store.lock:
             return self.tier.store.generations.tag(path)
 
-    def claim_part(self, path: tuple[Hashable, ...], function: Callable[..., Any], *, is_named: bool) -> "PartClaim":
-        """Give a function a namespace for as long as it holds what is returned.
+    def part(self, path: tuple[Hashable, ...]) -> Tag:
+        """Give a function a namespace of its own, though others may be known by the same name.
 
-        What an earlier function of the same name has left is forgotten: the new one may give other values.
-
-        Args:
-            path: what it is known by.
-            function: the function.
-            is_named: whether the user has named it.
-
-        Raises:
-            TypeError: another one has it: of that very name, or a closure from the same factory.
+        The first one finds what was restored under its name.
         """
-        other = self._parts.get(path)
-        if other is not None and (is_named or _code_of(other.function) is _code_of(function)):
-            raise TypeError(
-                f"two functions in {self.name} are known as {path[-1]!r} and would share their values: "
-                "give each a name of its own by @async_cached(cache=..., name=...)"
-            )
-        claim = self._parts[path] = PartClaim(function, self.scope(path))
-        if path in self._known_parts:
-            self.tier.invalidate_scope(claim.scope)
-        self._known_parts.add(path)
-        return claim
+        with self.tier.store.lock:
+            generations = self.tier.store.generations
+            tag = generations.new_tag(path) if path in self._known_parts else generations.tag(path)
+            self._known_parts.add(path)
+            return tag
 
     # --- look-ups ---------------------------------------------------------------------------------------------------
 
@@ -251,24 +239,6 @@ class Engine:
         """Give a value as callers get it."""
         copier = self.options.copier
         return value if copier is None or value is MISSING else copier(value)
-
-
-class PartClaim:
-    """A function's claim to a namespace.
-
-    Args:
-        function: whose.
-        scope: the namespace.
-    """
-
-    def __init__(self, function: Callable[..., Any], scope: Tag) -> None:
-        self.function = function
-        self.scope = scope
-
-
-def _code_of(function: Callable[..., Any]) -> object:
-    """What a function runs; of two functions that run the same, neither is told from the other by name."""
-    return getattr(inspect.unwrap(function), "__code__", None)
 
 
 async def _get(key: Hashable, default: Any = None) -> None:

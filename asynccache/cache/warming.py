@@ -8,8 +8,6 @@ import anyio
 from anyio.abc import TaskGroup
 from anyio.lowlevel import checkpoint
 
-from asynccache.errors import CacheClosed
-
 K = TypeVar("K", bound=Hashable)
 
 
@@ -38,8 +36,16 @@ async def warm(
     *,
     concurrency: int,
     progress: Progress | None,
+    refuse_closed: Callable[[], None],
 ) -> WarmReport:
     """Ask for all keys, so many at once; what a load raises is counted and stops nothing.
+
+    Args:
+        keys: what to ask for.
+        ask: loads one key, if it is not there.
+        concurrency: loads at once.
+        progress: told how far it is.
+        refuse_closed: raises `CacheClosed` if there is no use in going on.
 
     Raises:
         TypeError, ValueError: `concurrency` is no whole number above zero.
@@ -47,7 +53,7 @@ async def warm(
         Exception: what `keys` or `progress` raises.
     """
     _check_concurrency(concurrency)
-    warming = _Warming(keys, ask, progress)
+    warming = _Warming(keys, ask, progress, refuse_closed)
     async with anyio.create_task_group() as workers:
         for _ in range(concurrency):
             workers.start_soon(warming.work, workers)
@@ -57,11 +63,18 @@ async def warm(
 
 
 class _Warming(Generic[K]):
-    def __init__(self, keys: Iterable[K], ask: Callable[[K], Awaitable[Any]], progress: Progress | None) -> None:
+    def __init__(
+        self,
+        keys: Iterable[K],
+        ask: Callable[[K], Awaitable[Any]],
+        progress: Progress | None,
+        refuse_closed: Callable[[], None],
+    ) -> None:
         self._total = len(keys) if isinstance(keys, Sized) else None
         self._waiting = iter(keys)
         self._ask = ask
         self._progress = progress
+        self._refuse_closed = refuse_closed
         self._loaded = self._failed = 0
         self.failure: Exception | None = None
 
@@ -74,6 +87,7 @@ class _Warming(Generic[K]):
         try:
             for key in self._waiting:
                 await checkpoint()  # what is there already makes nobody wait: others must have their turn all the same
+                self._refuse_closed()
                 await self._warm(key)
                 if self._progress is not None:
                     self._progress(self.report())
@@ -84,8 +98,6 @@ class _Warming(Generic[K]):
     async def _warm(self, key: K) -> None:
         try:
             await self._ask(key)
-        except CacheClosed:
-            raise
         except Exception:  # counted; the loads' own counters tell more
             self._failed += 1
         else:

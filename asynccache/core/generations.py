@@ -73,6 +73,11 @@ class Generations:
             tag = self._tags[name] = Tag(name)
         return tag
 
+    def new_tag(self, name: Hashable) -> Tag:
+        """Give a tag of this name that nothing carries yet, whatever an older one of the name is still carried by."""
+        tag = self._tags[name] = Tag(name)
+        return tag
+
     def tags(self, names: Iterable[Hashable]) -> Tags:
         """Give the tags of these names."""
         return tuple([self.tag(name) for name in names])

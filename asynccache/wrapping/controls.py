@@ -95,7 +95,7 @@ class Controls(CallControls):
 
     def cache_info(self) -> CacheInfo:
         counts = self._tier.flights.counts
-        size = len(self._tier.store.entries) + self._tier.flights.in_flight()
+        size = len(self._tier.store.entries) + self._tier.flights.tables.count(self._tier.flights)
         hits = self._tally() + counts.hits + counts.stale + counts.coalesced
         return CacheInfo(hits, counts.misses, self._maxsize, size)
 
@@ -105,7 +105,7 @@ class Controls(CallControls):
     def cache_parameters(self) -> CacheParameters:
         flights = self._tier.flights
         return CacheParameters(
-            typed=self._typed, maxsize=self._maxsize, tasks=flights.in_flight(), closed=flights.closed
+            typed=self._typed, maxsize=self._maxsize, tasks=flights.tables.count(flights), closed=flights.closed
         )
 
     def cache_clear(self) -> None:

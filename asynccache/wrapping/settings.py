@@ -106,7 +106,6 @@ class Settings:
         return SharedRecipe(
             function=function,
             cache=cache,
-            is_named=self.store.name is not None,
             part=(str(getattr(function, "__module__", "")), self.store.name or own_name, self.version),
             compiled=compiled(
                 replace(engine.hit_options(), may_stay=may_stay), engine.options.chosen_policy, engine.names()

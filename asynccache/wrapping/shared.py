@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from asynccache.cache.cache import Cache, works_of
-from asynccache.cache.engine import Engine, PartClaim
+from asynccache.cache.engine import Engine
 from asynccache.hitpath.compiled import CompiledFunction, Function, Tally
 from asynccache.plan import Plan
 from asynccache.plan_options import OfResult
@@ -29,7 +29,6 @@ class SharedRecipe:
         function: the user's function.
         cache: the cache.
         part: what the function is known by in there: module, qualified name, version.
-        is_named: whether the user has named it.
         compiled: its wrapper's code.
         options: `LoadOptions` where they differ from the cache's own.
         of_result: for options that are functions.
@@ -38,7 +37,6 @@ class SharedRecipe:
     function: Callable[..., Any]
     cache: Cache
     part: tuple[str, str, object]
-    is_named: bool
     compiled: CompiledFunction
     options: Mapping[str, Any]
     of_result: OfResult
@@ -50,17 +48,17 @@ class SharedRecipe:
             receiver: gives what stands for the instance, where calls are told apart without it.
         """
         engine, path, scopes = works_of(self.cache)
-        claim = engine.claim_part((*path, self.part), self.function, is_named=self.is_named)
+        scope = engine.part((*path, self.part))
         plan = engine.plan(
-            (*scopes, claim.scope),
+            (*scopes, scope),
             self.options,
             name=f"{self.part[0]}.{self.part[1]}",
             load=self.function,
             of_result=self.of_result,
             counts=LoadCounts(),
         )
-        wrapper, tally = engine.make(self.compiled, functools.partial(engine.reader.fetch, plan), claim.scope)
-        controls = SharedControls(engine, plan, claim, self.compiled, tally, receiver)
+        wrapper, tally = engine.make(self.compiled, functools.partial(engine.reader.fetch, plan), scope)
+        controls = SharedControls(engine, plan, self.compiled, tally, receiver)
         return dressed(wrapper, self.function, controls), controls
 
 
@@ -70,7 +68,6 @@ class SharedControls(CallControls):
     Args:
         engine: the works of the cache.
         plan: how the function's values are loaded and kept.
-        claim: to the function's part of the cache.
         compiled: tells the key of a call.
         tally: tells its plain hits.
         receiver: gives what stands for the instance, where calls are told apart without it.
@@ -85,7 +82,6 @@ class SharedControls(CallControls):
         self,
         engine: Engine,
         plan: Plan,
-        claim: PartClaim,
         compiled: CompiledFunction,
         tally: Tally,
         receiver: Callable[[], object] | None,
@@ -93,7 +89,6 @@ class SharedControls(CallControls):
         super().__init__(compiled, receiver)
         self._engine = engine
         self._plan = plan
-        self._claim = claim
         self._tally = tally
 
     def _full_key(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
@@ -102,7 +97,7 @@ class SharedControls(CallControls):
     def cache_info(self) -> CacheInfo:
         tier, counts = self._engine.tier, self._plan.counts or LoadCounts()
         hits = self._tally() + counts.hits + counts.stale + counts.coalesced
-        size = len(tier.store.entries) + tier.flights.in_flight()
+        size = len(tier.store.entries) + tier.flights.tables.count(tier.flights)
         return CacheInfo(hits, counts.misses, self._engine.options.bound, size)
 
     def cache_stats(self) -> CacheStats:

@@ -197,7 +197,7 @@ def test_reads_refresh_as_often_as_the_formula_says(distance: float) -> None:
 def test_before_attention_chance_refreshes_nothing(
     early: float, load_time: float, before: float, chance: float
 ) -> None:
-    """Before the moment of attention a read need not think: no chance down to e**-36 would make it refresh."""
+    """Before the moment of attention a read need not think: no chance down to e**-37 would make it refresh."""
     freshness = Freshness(early=early)
     moment = freshness.attention(1e9, 1e9, load_time)
     now = moment - before
@@ -210,8 +210,8 @@ def test_attention_begins_when_chance_or_refresh_ahead_may() -> None:
     """A read has to think from the earlier of two moments on: where chance begins, or `refresh_ahead`."""
     assert Freshness().attention(100.0, 100.0, 2.0) == 100.0
     assert Freshness(refresh_ahead=0.5).attention(50.0, 100.0, 2.0) == 50.0
-    assert Freshness(early=1.0).attention(100.0, 100.0, 2.0) == 100.0 - 36 * 2.0
-    assert Freshness(early=0.5, refresh_ahead=0.9).attention(90.0, 100.0, 2.0) == 100.0 - 36
+    assert Freshness(early=1.0).attention(100.0, 100.0, 2.0) == 100.0 - 37 * 2.0
+    assert Freshness(early=0.5, refresh_ahead=0.9).attention(90.0, 100.0, 2.0) == 100.0 - 37
     assert Freshness(early=0.1, refresh_ahead=0.5).attention(50.0, 100.0, 1.0) == 50.0
     assert Freshness(early=1.0).attention(100.0, 100.0, 0.0) == 100.0
 

@@ -73,7 +73,7 @@ def test_every_policy_can_have_lasting_entries(policy: str) -> None:
         (ALL, 8.0, 20.0, 106.0, 115.0),
         (Freshness(stale=math.inf), 8.0, None, 108.0, NEVER),
         (Freshness(stale_if_error=math.inf), 8.0, 5.0, 105.0, 105.0),
-        (Freshness(early=1.0), 50.0, None, 150.0 - 36.0, 150.0),
+        (Freshness(early=1.0), 50.0, None, 150.0 - 37.0, 150.0),
         (Freshness(early=1.0), NEVER, None, NEVER, NEVER),
     ],
 )

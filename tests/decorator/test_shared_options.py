@@ -139,7 +139,7 @@ async def test_a_name_of_its_own() -> None:
 
 
 async def test_closures_of_one_factory() -> None:
-    """They would have each other's values, and are refused where they have no names of their own."""
+    """Each has values of its own, though all have one name."""
     cache = Cache()
 
     def adding(some: int, name: str | None = None) -> Any:
@@ -149,11 +149,11 @@ async def test_closures_of_one_factory() -> None:
 
         return plus
 
-    assert await together(adding(1, "one")(1), adding(100, "hundred")(1)) == [2, 101]
-    kept = adding(1)
-    with pytest.raises(TypeError, match=r"two functions .*plus.* would share their values: .*name="):
-        adding(100)
-    assert await kept(1) == 2
+    one, hundred = adding(1), adding(100)
+    assert await together(one(1), hundred(1), adding(5, "named")(1)) == [2, 101, 6]
+    await one.cache_clear()
+    assert await hundred.cache_contains(1)
+    assert not await one.cache_contains(1)
 
 
 def test_the_name_is_a_string() -> None:
@@ -194,9 +194,8 @@ async def test_a_batched_function_is_defined_again() -> None:
 
 
 async def test_one_name_for_two_functions() -> None:
-    """It is refused, as they would have each other's values."""
+    """Each has values of its own."""
     cache = Cache()
-    kept = async_cached(cache=cache, name="plus")(Adding(1).more)
-    with pytest.raises(TypeError, match="plus"):
-        async_cached(cache=cache, name="plus")(Adding(100).more)
-    assert await kept(1) == 2
+    first = async_cached(cache=cache, name="plus")(Adding(1).more)
+    second = async_cached(cache=cache, name="plus")(Adding(100).more)
+    assert await together(first(1), second(1), first(1)) == [2, 101, 2]
