@@ -17,7 +17,7 @@ async def test_two_living_functions_of_one_name() -> None:
     routes.append(handler)
 
     @async_cached(cache=cache)  # type: ignore[no-redef]
-    async def handler(x: int) -> str:  # type: ignore[no-redef]
+    async def handler(x: int) -> str:
         return f"orders {x}"
 
     routes.append(handler)
