@@ -20,10 +20,10 @@ from asynccache.core import (
 from asynccache.core.sizeof import sizeof
 from asynccache.decorator import async_cached
 from asynccache.errors import CacheClosed, CacheError, LoadCancelled, LoadTimeout, RecursiveLoad
-from asynccache.loading import Load, current_load
-from asynccache.plan_options import LoadOptions
+from asynccache.flight.loading import Load, current_load
+from asynccache.options.loads import LoadOptions
 from asynccache.protocols import MISSING, EvictionCause
-from asynccache.snapshots import SnapshotReport
+from asynccache.serializers.snapshots import SnapshotReport
 from asynccache.stats import CacheStats
 from asynccache.wrapping.typed import CachedFunction, CacheInfo, SharedFunction
 

@@ -11,10 +11,10 @@ from typing import Any, Final, Literal, ParamSpec, Protocol, TypeVar, overload
 from asynccache.cache.cache import Cache
 from asynccache.core.bounded import BoundedCache
 from asynccache.core.expiry import Seconds, Ttl
-from asynccache.listeners import AnyListener
-from asynccache.plan import OnAbandon
+from asynccache.flight.plan import OnAbandon
+from asynccache.memory.listeners import AnyListener
+from asynccache.options.stores import Copy
 from asynccache.protocols import MISSING, Clock, Missing, SupportsTimers
-from asynccache.store_options import Copy
 from asynccache.wrapping.batched import one_of_many
 from asynccache.wrapping.decorating import Decorating, checked
 from asynccache.wrapping.settings import Settings

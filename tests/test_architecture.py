@@ -24,33 +24,18 @@ FLOORS: Final = {
     "http": 5,
     "wrapping": 5,
     # 4: tiers, freshness and flights joined
-    "read_through": 4,
     "cache": 4,
     "locks": 4,
-    "tags": 4,
+    "options": 4,
     # 3: where entries are kept
-    "entry_store": 3,
     "memory": 3,
-    "plan_options": 3,
-    "store_options": 3,
     "stores": 3,
     # 2: one concern a file
-    "appraisal": 2,
-    "batches": 2,
-    "bulk": 2,
-    "drain": 2,
     "flight": 2,
-    "flight_tables": 2,
-    "flights": 2,
     "hitpath": 2,
-    "listeners": 2,
-    "loading": 2,
     "metrics": 2,
-    "plan": 2,
     "serializers": 2,
-    "snapshots": 2,
     "sweeper": 2,
-    "watches": 2,
     # 1: what the floors above rest on; core is pure, the others need not be, and none knows another
     "bypass": 1,
     "callables": 1,
@@ -63,22 +48,7 @@ FLOORS: Final = {
 }
 """The floor of every module and folder right inside the package."""
 
-MATES: Final = {
-    "__main__": {"cli"},
-    "appraisal": {"loading", "plan"},
-    "batches": {"flight", "flights", "loading", "plan"},
-    "bulk": {"flight", "flights", "plan"},
-    "cache": {"read_through"},
-    "decorator": {"wrapping"},
-    "drain": {"flight", "flights"},
-    "flight": {"plan"},
-    "flight_tables": {"flight"},
-    "flights": {"flight", "flight_tables", "plan"},
-    "loading": {"flight", "flights", "plan"},
-    "memory": {"entry_store"},
-    "snapshots": {"serializers"},
-    "store_options": {"entry_store"},
-}
+MATES: Final = {"__main__": {"cli"}, "cache": {"options"}, "decorator": {"wrapping"}}
 """Who may import whom on the same floor."""
 
 IMPURE: Final = {

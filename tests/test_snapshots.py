@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asynccache.snapshots import SavedEntry, Snapshot, SnapshotReport, read, write
+from asynccache.serializers.snapshots import SavedEntry, Snapshot, SnapshotReport, read, write
 
 GOLDEN: Final = Path(__file__).parent / "golden" / "version-1.snapshot"
 

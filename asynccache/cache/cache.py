@@ -10,8 +10,6 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, Literal, NoReturn, Self, TypeVar, Unpack
 
-from asynccache.batches import Batcher, LoadMany, as_mapping
-from asynccache.bulk import distinct, fetch_many, is_left_out, left_out, raise_first
 from asynccache.bypass import Bypass
 from asynccache.cache import warm_start
 from asynccache.cache.engine import Engine
@@ -23,13 +21,15 @@ from asynccache.core.expiry import Seconds, Ttl, seconds
 from asynccache.core.generations import NO_TAGS, Tags, read_tags
 from asynccache.core.keys import refuse_unhashable, split_key
 from asynccache.errors import LeftOut
-from asynccache.listeners import AnyListener
-from asynccache.plan import OnAbandon
-from asynccache.plan_options import LoadOptions
+from asynccache.flight.batches import Batcher, LoadMany, as_mapping
+from asynccache.flight.bulk import distinct, fetch_many, is_left_out, left_out, raise_first
+from asynccache.flight.plan import OnAbandon
+from asynccache.memory.listeners import AnyListener
+from asynccache.options.loads import LoadOptions
+from asynccache.options.stores import Copy, StoreOptions
 from asynccache.protocols import MISSING, Clock, Missing, SupportsTimers
-from asynccache.snapshots import SnapshotReport
+from asynccache.serializers.snapshots import SnapshotReport
 from asynccache.stats import CacheStats
-from asynccache.store_options import Copy, StoreOptions
 from asynccache.sweeper import start_timer
 
 K = TypeVar("K", bound=Hashable)

@@ -9,21 +9,21 @@ from collections.abc import Awaitable, Callable, Coroutine, Hashable, Mapping
 from dataclasses import replace
 from typing import Any, Final, NoReturn
 
-from asynccache import plan_options
 from asynccache.bypass import Bypass, Switch
+from asynccache.cache.read_through import ReadThrough
 from asynccache.callables import awaitable_of
 from asynccache.core.expiry import seconds
 from asynccache.core.generations import Tag, Tags
 from asynccache.core.keys import refuse_unhashable, split_key
 from asynccache.errors import CacheClosed
+from asynccache.flight.plan import Plan
 from asynccache.hitpath.compiled import CompiledFunction, Function, HitOptions, Tally
 from asynccache.hitpath.parameters import KeyOptions, Parameters
-from asynccache.memory import MemoryTier
-from asynccache.plan import Plan
+from asynccache.memory.tier import MemoryTier
+from asynccache.options import loads as load_options
+from asynccache.options.stores import StoreOptions
 from asynccache.protocols import MISSING
-from asynccache.read_through import ReadThrough
 from asynccache.stats import CacheStats, LoadCounts
-from asynccache.store_options import StoreOptions
 
 DEFAULT_NAME: Final = "cache"
 
@@ -40,7 +40,7 @@ class Engine:
     """
 
     def __init__(self, store_options: StoreOptions, defaults: Mapping[str, Any]) -> None:
-        plan_options.refuse_without_ttl(defaults)
+        load_options.refuse_without_ttl(defaults)
         self.options = store_options
         self.defaults = dict(defaults)
         self.name = store_options.name or DEFAULT_NAME
@@ -63,7 +63,7 @@ class Engine:
         *,
         name: str = "",
         load: Callable[..., Awaitable[Any]] | None = None,
-        of_result: plan_options.OfResult = plan_options.of_result_alone,
+        of_result: load_options.OfResult = load_options.of_result_alone,
         counts: LoadCounts | None = None,
     ) -> Plan:
         """Make a plan of a call's options, and of the defaults where it does not say otherwise.
@@ -80,16 +80,16 @@ class Engine:
             TypeError, ValueError: an option that cannot be meant.
         """
         given = options or {}
-        plan_options.refuse_unknown(given, plan_options.LOAD_OPTIONS, self.name)
+        load_options.refuse_unknown(given, load_options.LOAD_OPTIONS, self.name)
         merged = self.merged(given)
         if given.get("weight") is not None and self.options.max_weight is None:
             raise ValueError("weight requires max_weight: how much all entries of the cache together may weigh")
 
         def of_either(option: str, function: Callable[..., Any]) -> Callable[..., Any]:
             # The cache's own are given the result alone: they know no function's arguments.
-            return of_result(option, function) if option in given else plan_options.of_result_alone(option, function)
+            return of_result(option, function) if option in given else load_options.of_result_alone(option, function)
 
-        plan = plan_options.read_plan(
+        plan = load_options.read_plan(
             merged,
             name=name or self.name,
             load=_call if load is None else load,
@@ -97,7 +97,7 @@ class Engine:
             idle=self.options.idle_seconds,
             is_lasting=True,
         )
-        plan_options.refuse_without_ttl({**given, "ttl": merged.get("ttl")})
+        load_options.refuse_without_ttl({**given, "ttl": merged.get("ttl")})
         return replace(plan, scope=scope, counts=counts)
 
     def merged(self, given: Mapping[str, Any]) -> Mapping[str, Any]:

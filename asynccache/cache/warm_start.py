@@ -13,16 +13,16 @@ from typing import Any
 
 from anyio import to_thread
 
-from asynccache import snapshots
-from asynccache.appraisal import Terms
 from asynccache.cache.engine import Engine
 from asynccache.core.expiry import Expiry
 from asynccache.core.generations import Tag
 from asynccache.core.keys import split_key
-from asynccache.entry_store import names_of, value_of
+from asynccache.memory.appraisal import Terms
+from asynccache.memory.entry_store import names_of, value_of
+from asynccache.memory.watches import Watch
 from asynccache.protocols import MISSING
-from asynccache.snapshots import SavedEntry, SnapshotReport
-from asynccache.watches import Watch
+from asynccache.serializers import snapshots
+from asynccache.serializers.snapshots import SavedEntry, SnapshotReport
 
 Path = str | PathLike[str]
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from inspect import Parameter
 from typing import Any
 
-from asynccache.batches import Batcher
 from asynccache.core.expiry import Seconds, seconds
+from asynccache.flight.batches import Batcher
 from asynccache.protocols import Clock, SupportsTimers
 from asynccache.sweeper import start_timer
 

@@ -11,9 +11,9 @@ from typing import Any, ClassVar, Self
 
 from asynccache.core.generations import read_tags
 from asynccache.errors import CacheClosed
+from asynccache.flight.plan import Plan
 from asynccache.hitpath.compiled import CompiledFunction, Tally
-from asynccache.memory import MemoryTier
-from asynccache.plan import Plan
+from asynccache.memory.tier import MemoryTier
 from asynccache.protocols import MISSING, Missing
 from asynccache.stats import CacheStats
 from asynccache.wrapping.typed import CachedFunction, CacheInfo, CacheParameters

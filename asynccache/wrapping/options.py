@@ -13,7 +13,7 @@ from asynccache.cache.cache import Cache
 from asynccache.callables import accepts, refuse_coroutine_function
 from asynccache.core.keys import split_key
 from asynccache.hitpath.parameters import Parameters
-from asynccache.plan_options import refuse_no_function
+from asynccache.options.loads import refuse_no_function
 from asynccache.protocols import MISSING
 
 

@@ -9,12 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from asynccache.cache.read_through import ReadThrough
 from asynccache.core.bounded import BoundedCache
-from asynccache.entry_store import Rules
+from asynccache.flight.plan import Plan
 from asynccache.hitpath.compiled import CompiledFunction, Function
-from asynccache.memory import MemoryTier
-from asynccache.plan import Plan
-from asynccache.read_through import ReadThrough
+from asynccache.memory.entry_store import Rules
+from asynccache.memory.tier import MemoryTier
 from asynccache.wrapping.controls import CallControls, Controls
 
 

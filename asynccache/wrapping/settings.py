@@ -9,14 +9,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from typing import Any, TypeAlias
 
-from asynccache import plan_options
 from asynccache.cache.cache import Cache, works_of
 from asynccache.core.bounded import BoundedCache
+from asynccache.flight.plan import Plan
 from asynccache.hitpath.compiled import CompiledFunction, HitOptions
 from asynccache.hitpath.parameters import KeyOptions, Parameters, plain_name
-from asynccache.plan import Plan
+from asynccache.options import loads as load_options
+from asynccache.options.stores import StoreOptions
 from asynccache.protocols import Clock, SupportsTimers
-from asynccache.store_options import StoreOptions
 from asynccache.wrapping import options as read
 from asynccache.wrapping.recipe import Recipe
 from asynccache.wrapping.shared import SharedRecipe
@@ -29,10 +29,10 @@ class Settings:
     """The options of one decoration, read and checked as far as that goes without the function."""
 
     def __init__(self, options: Mapping[str, Any]) -> None:
-        plan_options.refuse_unknown(options, _OPTIONS, "async_cached()")
+        load_options.refuse_unknown(options, _OPTIONS, "async_cached()")
         self.cache: Cache | None = read.read_cache(options.get("cache"), options, _STORE_OPTIONS - {"name"})
         self.version = read.read_version(options.get("version", 1), self.cache)
-        self.load = {name: value for name, value in options.items() if name in plan_options.LOAD_OPTIONS}
+        self.load = {name: value for name, value in options.items() if name in load_options.LOAD_OPTIONS}
         self.store = StoreOptions(**{name: value for name, value in options.items() if name in _STORE_OPTIONS})
         self.key, self.ignore = options.get("key"), options.get("ignore", ())
         self.typed: bool = options.get("typed", False)
@@ -43,7 +43,7 @@ class Settings:
             if self.typed or self.ignore or self.vary:
                 raise ValueError("typed, ignore and vary go into a key that we make: with key=, let that see to them")
         if self.cache is None:
-            plan_options.refuse_without_ttl(self.load)
+            load_options.refuse_without_ttl(self.load)
         self._plan("", nobody, lambda _option, function: function)  # what is wrong whatever the function
 
     @property
@@ -59,9 +59,9 @@ class Settings:
         """The options about loads, with the defaults of a shared cache."""
         return self.load if self.cache is None else works_of(self.cache)[0].merged(self.load)
 
-    def _plan(self, name: str, function: Any, of_result: plan_options.OfResult) -> Plan:
+    def _plan(self, name: str, function: Any, of_result: load_options.OfResult) -> Plan:
         idle = self.store.idle_seconds
-        return plan_options.read_plan(self._merged(), name=name, load=function, of_result=of_result, idle=idle)
+        return load_options.read_plan(self._merged(), name=name, load=function, of_result=of_result, idle=idle)
 
     def recipe(self, function: Any, *, receives: bool) -> Recipe | SharedRecipe:
         """Say how to make wrappers of a function.
@@ -94,7 +94,7 @@ class Settings:
         return self._own_recipe(function, own_name, compiled, of_result)
 
     def _shared_recipe(
-        self, cache: Cache, function: Any, own_name: str, compiled: _Compile, of_result: plan_options.OfResult
+        self, cache: Cache, function: Any, own_name: str, compiled: _Compile, of_result: load_options.OfResult
     ) -> SharedRecipe:
         engine, _, _ = works_of(cache)
         if not inspect.isfunction(function) and self.store.name is None:
@@ -114,7 +114,7 @@ class Settings:
             of_result=of_result,
         )
 
-    def _own_recipe(self, function: Any, own_name: str, compiled: _Compile, of_result: plan_options.OfResult) -> Recipe:
+    def _own_recipe(self, function: Any, own_name: str, compiled: _Compile, of_result: load_options.OfResult) -> Recipe:
         store = self.store
         name = store.name or f"{getattr(function, '__module__', '')}.{own_name}"
         plan = self._plan(name, function, of_result)
@@ -150,7 +150,7 @@ class Settings:
 
 _STORE_OPTIONS = frozenset(option.name for option in fields(StoreOptions) if option.init)
 _OPTIONS = (
-    _STORE_OPTIONS | plan_options.LOAD_OPTIONS - {"weight"} | {"key", "ignore", "typed", "vary", "cache", "version"}
+    _STORE_OPTIONS | load_options.LOAD_OPTIONS - {"weight"} | {"key", "ignore", "typed", "vary", "cache", "version"}
 )
 
 

@@ -11,9 +11,9 @@ from typing import Any
 
 from asynccache.cache.cache import Cache, works_of
 from asynccache.cache.engine import Engine
+from asynccache.flight.plan import Plan
 from asynccache.hitpath.compiled import CompiledFunction, Function, Tally
-from asynccache.plan import Plan
-from asynccache.plan_options import OfResult
+from asynccache.options.loads import OfResult
 from asynccache.protocols import Missing
 from asynccache.stats import CacheStats, LoadCounts
 from asynccache.wrapping.controls import CallControls

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from asynccache import snapshots
 from asynccache.cache import warm_start
+from asynccache.serializers import snapshots
 from tests.cache.machine import MOMENT, Machine, defaults_of
 from tests.flight.gates import Gate, turns
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from asynccache import Cache, EvictionCause, async_cached, snapshots
+from asynccache import Cache, EvictionCause, async_cached
+from asynccache.serializers import snapshots
 from asynccache.testing import ManualClock
 from tests.cache.many import ManyGate
 from tests.flight.gates import Gate, outcome, together, turns

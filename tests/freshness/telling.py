@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from asynccache import async_cached
-from asynccache.loading import Load, current_load
+from asynccache.flight.loading import Load, current_load
 from asynccache.testing import ManualClock
 
 Say = Callable[[Load], object]

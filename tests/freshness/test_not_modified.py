@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from asynccache import MISSING, async_cached
-from asynccache.loading import current_load
+from asynccache.flight.loading import current_load
 from asynccache.testing import ManualClock
 from tests.flight.gates import Gate, together, turns
 

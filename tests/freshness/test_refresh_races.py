@@ -11,7 +11,7 @@ from typing import Any, Final
 import pytest
 
 from asynccache import MISSING, CachedFunction, async_cached
-from asynccache.loading import current_load
+from asynccache.flight.loading import current_load
 from asynccache.testing import ManualClock, live_flights
 from tests.flight.gates import Gate, callers, outcome, together, turns
 from tests.freshness.aging import TTL, Scene, aged

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from asynccache import MISSING, CachedFunction, async_cached
-from asynccache.loading import current_load
+from asynccache.flight.loading import current_load
 from tests.flight.gates import Gate, callers, outcome, together, turns
 from tests.freshness.aging import Scene
 

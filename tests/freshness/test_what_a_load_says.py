@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from asynccache import MISSING, async_cached
-from asynccache.loading import Load, current_load
+from asynccache.flight.loading import Load, current_load
 from tests.flight.gates import together, turns
 from tests.freshness.telling import set_to, telling
 

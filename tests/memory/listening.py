@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any, Final, TypeAlias
 
-from asynccache.listeners import Removed
+from asynccache.memory.listeners import Removed
 from asynccache.protocols import EvictionCause
 from tests.flight.gates import Gate
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from asynccache.listeners import EvictionNotices, read_listeners
+from asynccache.memory.listeners import EvictionNotices, read_listeners
 from tests.flight.gates import Gate, turns
 from tests.memory.listening import EVICTED, EXPIRED, Listener, keys_of, left, workers
 
@@ -160,7 +160,7 @@ async def test_listeners_run_in_an_empty_context() -> None:
 
 async def test_others_have_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Listeners that never wait let the loop turn whenever a slice of time is over."""
-    monkeypatch.setattr("asynccache.listeners.SLICE", 0.0)
+    monkeypatch.setattr("asynccache.memory.listeners.SLICE", 0.0)
     listener = Listener()
     notices = EvictionNotices([listener.hear], "prices")
     notices.tell(left(*range(10)))
@@ -173,7 +173,7 @@ async def test_others_have_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_many_notices_need_few_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     """Within a slice of time quick listeners hear one notice after the other, and do not fall behind a busy cache."""
-    monkeypatch.setattr("asynccache.listeners.SLICE", 60.0)
+    monkeypatch.setattr("asynccache.memory.listeners.SLICE", 60.0)
     listener = Listener()
     notices = EvictionNotices([listener.hear], "prices")
     notices.tell(left(*range(1_000)))

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from asynccache.listeners import EvictionNotices
+from asynccache.memory.listeners import EvictionNotices
 from tests.flight.gates import Gate, together, turns
 from tests.memory.listening import Listener, keys_of, left, workers
 

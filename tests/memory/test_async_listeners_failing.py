@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from asynccache.listeners import MOST_WAITING, EvictionNotices
+from asynccache.memory.listeners import MOST_WAITING, EvictionNotices
 from tests.flight.gates import Gate, turns
 from tests.memory.listening import EVICTED, Heard, Listener, keys_of, left
 

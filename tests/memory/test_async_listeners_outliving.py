@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import pytest
 
-from asynccache.listeners import EvictionNotices
+from asynccache.memory.listeners import EvictionNotices
 from asynccache.protocols import EvictionCause
 from tests.flight.gates import Gate, together, turns
 from tests.flight.scripts import output_of, run_script
@@ -125,7 +125,7 @@ async def test_a_listener_at_work_is_held_when_the_cache_goes() -> None:
 
 START: Final = """
     import asyncio
-    from asynccache.listeners import EvictionNotices
+    from asynccache.memory.listeners import EvictionNotices
     from asynccache.protocols import EvictionCause
 
     def left(*keys):

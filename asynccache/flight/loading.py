@@ -5,9 +5,9 @@ from typing import Any
 
 from asynccache.core.expiry import Seconds, seconds
 from asynccache.core.generations import read_tags
-from asynccache.flight import Flight, current
-from asynccache.flights import Flights
-from asynccache.plan import Plan
+from asynccache.flight.flight import Flight, current
+from asynccache.flight.flights import Flights
+from asynccache.flight.plan import Plan
 from asynccache.protocols import MISSING, Missing
 
 

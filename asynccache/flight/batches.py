@@ -14,11 +14,11 @@ from typing import Any, Final, TypeAlias
 from asynccache.callables import awaitable_of
 from asynccache.core.keys import refuse_unhashable
 from asynccache.errors import LeftOut
-from asynccache.flight import Failure, Flight, current
-from asynccache.flights import CallLater, Flights
-from asynccache.loading import Load
+from asynccache.flight.flight import Failure, Flight, current
+from asynccache.flight.flights import CallLater, Flights
+from asynccache.flight.loading import Load
+from asynccache.flight.plan import Plan
 from asynccache.loops import PerLoop
-from asynccache.plan import Plan
 from asynccache.protocols import MISSING
 
 LoadMany: TypeAlias = Callable[[list[Any]], Awaitable[Mapping[Any, Any] | Sequence[Any]]]

@@ -15,7 +15,7 @@ from asynccache.core.expiry import Expiry, Seconds, Ttl, seconds
 from asynccache.core.freshness import Freshness
 from asynccache.core.generations import read_tags
 from asynccache.core.remembered_error import ErrorTerms
-from asynccache.plan import OnAbandon, Plan, TagsOf
+from asynccache.flight.plan import OnAbandon, Plan, TagsOf
 
 OfResult: TypeAlias = Callable[[str, Callable[..., Any]], Callable[..., Any]]
 """Makes, of an option that is a function, one that takes the result and then the call's arguments."""

@@ -14,10 +14,10 @@ from asynccache.core.freshness import Verdict
 from asynccache.core.lasting_entry import LastingEntry, judge
 from asynccache.core.remembered_error import RememberedError
 from asynccache.errors import CacheClosed, RecursiveLoad
-from asynccache.flight import Flight, current, leads_to
-from asynccache.loading import Load
-from asynccache.memory import MemoryTier
-from asynccache.plan import Plan
+from asynccache.flight.flight import Flight, current, leads_to
+from asynccache.flight.loading import Load
+from asynccache.flight.plan import Plan
+from asynccache.memory.tier import MemoryTier
 from asynccache.protocols import MISSING, Missing
 
 K = TypeVar("K", bound=Hashable)

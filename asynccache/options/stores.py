@@ -13,8 +13,8 @@ from asynccache.callables import accepts, refuse_coroutine_function
 from asynccache.core.bounded import BoundedCache, check_max_weight, check_maxsize
 from asynccache.core.expiry import Seconds, seconds
 from asynccache.core.policies import choose_policy
-from asynccache.entry_store import Rules
-from asynccache.listeners import AnyListener, read_listeners
+from asynccache.memory.entry_store import Rules
+from asynccache.memory.listeners import AnyListener, read_listeners
 from asynccache.protocols import MISSING, Clock, Missing, SupportsTimers
 
 Copy: TypeAlias = Literal["deep", "shallow"] | Callable[[Any], Any]

@@ -14,7 +14,7 @@ from typing import Any, Final, Generic, NoReturn, Protocol, TypeVar
 
 from asynccache.core.generations import Epoch
 from asynccache.errors import LoadCancelled
-from asynccache.plan import Plan
+from asynccache.flight.plan import Plan
 from asynccache.protocols import Missing, TimerHandle
 
 K = TypeVar("K", bound=Hashable)

@@ -14,22 +14,22 @@ from collections.abc import Hashable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Final, Generic, TypeVar, cast
 
-from asynccache.appraisal import NOT_STORED, Terms, appraise, fixed_terms, terms_of_error
 from asynccache.core.bounded import BoundedCache
 from asynccache.core.generations import Tag, first_invalidated
 from asynccache.core.remembered_error import RememberedError
 from asynccache.core.single_use import refuse_single_use
-from asynccache.drain import drain
-from asynccache.entry_store import EntryStore, Rules, names_of, value_of
 from asynccache.errors import CacheClosed, CacheError, LeftOut, RecursiveLoad
-from asynccache.flight import Failure, Flight
-from asynccache.flights import Flights
-from asynccache.listeners import Removed
-from asynccache.plan import Plan
+from asynccache.flight.drain import drain
+from asynccache.flight.flight import Failure, Flight
+from asynccache.flight.flights import Flights
+from asynccache.flight.plan import Plan
+from asynccache.memory.appraisal import NOT_STORED, Terms, appraise, fixed_terms, terms_of_error
+from asynccache.memory.entry_store import EntryStore, Rules, names_of, value_of
+from asynccache.memory.listeners import Removed
+from asynccache.memory.watches import Watch, Watches
 from asynccache.protocols import MISSING, EvictionCause, Missing
 from asynccache.stats import CacheStats, LoadCounts
 from asynccache.sweeper import start_timer
-from asynccache.watches import Watch, Watches
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")

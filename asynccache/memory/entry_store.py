@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any, Final, Generic, TypeVar, cast
 
-from asynccache.appraisal import Terms
 from asynccache.core.bounded import BoundedCache
 from asynccache.core.due import DueEntries
 from asynccache.core.entry import NEVER, Entry, SlidingEntry, sliding
@@ -23,8 +22,9 @@ from asynccache.core.generations import Generations, Tags
 from asynccache.core.keys import split_key
 from asynccache.core.lasting_entry import LastingEntry, date, gone_at, is_invalidated, is_served, lasting, slide
 from asynccache.core.remembered_error import RememberedError
-from asynccache.listeners import AnyListener, EvictionNotices, Removed
-from asynccache.plan import Plan
+from asynccache.flight.plan import Plan
+from asynccache.memory.appraisal import Terms
+from asynccache.memory.listeners import AnyListener, EvictionNotices, Removed
 from asynccache.protocols import MISSING, Clock, EvictionCause, Missing, SupportsTimers
 from asynccache.sweeper import Sweeper
 

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from asynccache.core.bounded import BoundedCache
 from asynccache.core.generations import read_tags
-from asynccache.loading import Load
-from asynccache.plan import Plan, TagsOf
+from asynccache.flight.loading import Load
+from asynccache.flight.plan import Plan, TagsOf
 from asynccache.protocols import MISSING
 
 

@@ -22,7 +22,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 from asynccache.core.generations import Generations
 from asynccache.errors import CacheClosed, LeftOut, LoadTimeout, RecursiveLoad
-from asynccache.flight import (
+from asynccache.flight.flight import (
     AGAIN,
     Failure,
     Flight,
@@ -34,9 +34,9 @@ from asynccache.flight import (
     raise_failure,
     start_task,
 )
-from asynccache.flight_tables import FlightTables, is_shared, share_for_this_turn
+from asynccache.flight.plan import Plan
+from asynccache.flight.tables import FlightTables, is_shared, share_for_this_turn
 from asynccache.loops import raise_out_of
-from asynccache.plan import Plan
 from asynccache.protocols import MISSING, Clock, Missing, TimerHandle
 from asynccache.stats import FINEST, LoadCounts
 

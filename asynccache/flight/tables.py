@@ -10,7 +10,7 @@ import weakref
 from collections.abc import Hashable
 from typing import Any, TypeVar
 
-from asynccache.flight import Flight
+from asynccache.flight.flight import Flight
 from asynccache.loops import PerLoop
 
 K = TypeVar("K", bound=Hashable)

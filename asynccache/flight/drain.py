@@ -5,8 +5,8 @@ import contextvars
 from asyncio import get_running_loop
 from typing import Any
 
-from asynccache.flight import Flight, current, leads_to
-from asynccache.flights import Flights
+from asynccache.flight.flight import Flight, current, leads_to
+from asynccache.flight.flights import Flights
 
 
 async def drain(flights: Flights[Any, Any], *, cancel: bool, everywhere: bool) -> None:

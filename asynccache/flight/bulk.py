@@ -6,9 +6,9 @@ from typing import Any, TypeVar
 
 from asynccache.core.keys import refuse_unhashable
 from asynccache.errors import LeftOut
-from asynccache.flight import AGAIN, Failure, Flight, current, raise_failure
-from asynccache.flights import Call, Flights
-from asynccache.plan import Plan
+from asynccache.flight.flight import AGAIN, Failure, Flight, current, raise_failure
+from asynccache.flight.flights import Call, Flights
+from asynccache.flight.plan import Plan
 from asynccache.protocols import MISSING
 
 K = TypeVar("K", bound=Hashable)

@@ -1,0 +1,1 @@
+"""Loads in the air: one for a key, however many wait for it."""

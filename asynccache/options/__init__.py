@@ -1,0 +1,1 @@
+"""Options as users write them, read and refused where they are written."""
