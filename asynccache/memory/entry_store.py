@@ -171,7 +171,7 @@ class EntryStore(Generic[K, V]):
         if self.notices.hears:
             return [(entry.key, entry.value, EvictionCause.CLEARED) for entry in entries]
         self.notices.counts[EvictionCause.CLEARED] += len(entries)
-        if len(entries) > _FREED_AT_ONCE:  # to give back so much memory takes the interpreter long
+        if len(entries) > _FREED_AT_ONCE and is_in_loop():  # to give back so much memory takes the interpreter long
             self._due.discard(entries)
             self._wake_sweeper()
         return []
@@ -300,6 +300,15 @@ class EntryStore(Generic[K, V]):
             if done:
                 return
             yield
+
+
+def is_in_loop() -> bool:
+    """Tell whether there is an event loop here that can do something later."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def names_of(entry: LastingEntry[Any, Any]) -> tuple[str, ...]:

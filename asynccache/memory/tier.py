@@ -24,7 +24,7 @@ from asynccache.flight.flight import Failure, Flight
 from asynccache.flight.flights import Flights
 from asynccache.flight.plan import Plan
 from asynccache.memory.appraisal import NOT_STORED, Terms, appraise, fixed_terms, terms_of_error
-from asynccache.memory.entry_store import EntryStore, Rules, names_of, value_of
+from asynccache.memory.entry_store import EntryStore, Rules, is_in_loop, names_of, value_of
 from asynccache.memory.listeners import Removed
 from asynccache.memory.watches import Watch, Watches
 from asynccache.protocols import MISSING, EvictionCause, Missing
@@ -180,7 +180,7 @@ class MemoryTier(Generic[K, V]):
             evicted = self.store.enter(key, value, terms, plan, gone, 0.0)
         self.store.tell_evicted(evicted)
         self.store.tell(gone)
-        if not _is_in_loop():  # where nobody sweeps: whoever puts clears away a little
+        if not is_in_loop():  # where nobody sweeps: whoever puts clears away a little
             for _ in itertools.islice(self.store.sweep(), _SWEPT_A_PUT):
                 pass
 
@@ -369,14 +369,6 @@ class MemoryTier(Generic[K, V]):
             load_times=counts.histogram(),
             sweeper_alive=self.store.sweeper.is_armed(),
         )
-
-
-def _is_in_loop() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
 
 
 _all: "weakref.WeakSet[MemoryTier[Any, Any]]" = weakref.WeakSet()
