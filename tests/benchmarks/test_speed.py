@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
-from benchmarks import peers, speed, tables
+from benchmarks import peers, protocol, speed, tables
 
 LITTLE = ["--rounds", "1", "--calls", "50", "--callers", "3", "--entries", "100", "--only", "asynccache"]
+BESIDE_PEERS = ["hit", "arguments", "methods", "miss", "waiters", "memory", "sweep"]
+ALONE = ["fresh", "shared", "batches", "expiry", "entries", "invalidate", "clear"]
 
 
 def measured(capsys: pytest.CaptureFixture[str], *words: str) -> list[dict[str, Any]]:
@@ -18,7 +20,7 @@ def measured(capsys: pytest.CaptureFixture[str], *words: str) -> list[dict[str, 
     return found
 
 
-@pytest.mark.parametrize("what", speed.MEASURES)
+@pytest.mark.parametrize("what", BESIDE_PEERS)
 def test_each_measurement_gives_figures(what: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Every subcommand measures asynccache, and its floor where it has one, whose multiple is 1."""
     found = measured(capsys, what)
@@ -28,6 +30,54 @@ def test_each_measurement_gives_figures(what: str, capsys: pytest.CaptureFixture
         assert set(table["rows"]) == {"asynccache"} | ({table["floor"]} - {None})
         assert all(row["figure"] >= 0 for row in table["rows"].values())
         assert table["floor"] is None or table["rows"][table["floor"]]["ratio"] in (1.0, None)
+
+
+@pytest.mark.parametrize("what", ALONE)
+def test_each_measurement_of_our_own_gives_figures(what: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every subcommand that no peer takes part in measures uses of asynccache, and its floor where it has one."""
+    (table,) = measured(capsys, what)
+    assert table["failures"] == {}
+    assert table["rows"].keys() - {table["floor"]}
+    assert all(row["figure"] >= 0 for row in table["rows"].values())
+    assert table["floor"] is None or table["rows"][table["floor"]]["ratio"] in (1.0, None)
+
+
+def test_a_row_can_be_asked_for_by_name(capsys: pytest.CaptureFixture[str]) -> None:
+    """With --only one use of asynccache is measured, beside the floor."""
+    speed.main(["shared", *LITTLE[:-1], "get + ttl", "--json"])
+    (table,) = json.loads(capsys.readouterr().out)
+    assert set(table["rows"]) == {"bare coroutine", "get + ttl"}
+
+
+def test_who_comes_at_the_moment_of_expiry_causes_one_load(capsys: pytest.CaptureFixture[str]) -> None:
+    """The table of expiry counts the loads: one, whether callers wait for it or are served the old value."""
+    (table,) = measured(capsys, "expiry")
+    assert {row["loads:"] for row in table["rows"].values()} == {1}
+
+
+@pytest.mark.parametrize("what", ["invalidate", "clear"])
+def test_clearing_away_is_watched(what: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """What an invalidation leaves behind is measured to its end, in stalls and in time."""
+    (table,) = measured(capsys, what)
+    for row in table["rows"].values():
+        assert row["seconds:"] >= 0
+        assert row["stall after it, ms:"] >= 0
+
+
+async def test_what_belongs_to_the_first_turn_is_watched() -> None:
+    """A watch counts what it was begun with, and lasts until nothing is left."""
+    left = [None] * 3
+    looked: list[str] = []
+
+    def are_left() -> bool:
+        looked.append("left")
+        left.pop()
+        return bool(left)
+
+    longest, busiest = await protocol.watch(are_left, lambda: looked.append("begin"))
+    assert looked == ["begin", "left", "left", "left"]
+    assert longest > 0
+    assert busiest >= 0
 
 
 def test_waiters_share_one_load(capsys: pytest.CaptureFixture[str]) -> None:
@@ -58,7 +108,7 @@ def test_everything_is_measured_if_nothing_is_named(
     asked: list[str] = []
 
     def noting(what: str) -> Any:
-        async def measure(_plan: speed.Plan) -> list[tables.Table]:
+        async def measure(_plan: protocol.Plan) -> list[tables.Table]:
             asked.append(what)
             await asyncio.sleep(0)
             return []
@@ -67,7 +117,7 @@ def test_everything_is_measured_if_nothing_is_named(
 
     monkeypatch.setattr(speed, "MEASURES", {what: noting(what) for what in speed.MEASURES})
     assert measured(capsys) == []
-    assert asked == ["hit", "arguments", "methods", "miss", "waiters", "memory", "sweep"]
+    assert asked == BESIDE_PEERS + ALONE
 
 
 def test_a_contender_that_fails_is_shown(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
