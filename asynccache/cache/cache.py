@@ -12,6 +12,7 @@ from typing import Any, Literal, NoReturn, Self, TypeVar, Unpack
 
 from asynccache.bypass import Bypass
 from asynccache.cache import warm_start
+from asynccache.cache.call_plans import CallPlans
 from asynccache.cache.engine import Engine
 from asynccache.cache.warm_start import Path, RestoreReport
 from asynccache.cache.warming import Progress, WarmReport, warm
@@ -113,7 +114,8 @@ class Cache:
         self._path = path
         self._scopes = scopes
         self._plan = engine.root_plan if not scopes else engine.plan(scopes)
-        self._get, self._get_or_load = engine.lookups(self._plan)
+        self._plans = CallPlans(engine, self._plan)
+        self._get, self._get_or_load = engine.lookups(self._plan, self._plans.of)
         # What is called most goes straight to the compiled look-ups, unless a subclass has its own.
         for name, method, lookup in (
             ("get", Cache.get, self._get),
@@ -173,7 +175,7 @@ class Cache:
             TypeError, ValueError: an option that cannot be meant, or a value that can be read only once.
             CacheClosed: the cache was closed.
         """
-        plan = self._engine.plan(self._scopes, options) if options else self._plan
+        plan = self._plans.of(options)
         self._engine.set(plan, self._key(key), value, (), {})
 
     async def delete(self, key: Hashable) -> bool:
@@ -203,7 +205,7 @@ class Cache:
 
     async def set_many(self, values: Mapping[Any, Any], **options: Unpack[LoadOptions]) -> None:
         """Store several values; the options hold for each."""
-        plan = self._engine.plan(self._scopes, options) if options else self._plan
+        plan = self._plans.of(options)
         for key, value in values.items():
             self._engine.set(plan, self._key(key), value, (), {})
 
@@ -347,7 +349,7 @@ class Cache:
             return self.get_or_load(key, functools.partial(load, key), **options)
 
         self._engine.refuse_closed()
-        self._engine.plan(self._scopes, options)  # what is wrong with the call is no load that failed
+        self._plans.of(options)  # what is wrong with the call is no load that failed
         if not callable(load):
             raise TypeError(f"load must be a coroutine function of a key, not {load!r}")
         return await warm(

@@ -168,8 +168,13 @@ class Engine:
         policy = self.options.chosen_policy
         return CompiledFunction(form.__name__.strip("_"), parameters, key_options, hit_options, policy, names)
 
-    def lookups(self, plan: Plan) -> tuple[Function, Function]:
-        """Make `get` and `get_or_load` for one namespace."""
+    def lookups(self, plan: Plan, plan_of: Callable[[Mapping[str, Any]], Plan]) -> tuple[Function, Function]:
+        """Make `get` and `get_or_load` for one namespace.
+
+        Args:
+            plan: of calls without options.
+            plan_of: gives the plan of a call with options.
+        """
         scope = plan.scope[-1] if plan.scope else None
         get, get_or_load = self._compiled[scope is not None]
 
@@ -179,8 +184,7 @@ class Engine:
             return args[1] if found is MISSING else self.copy(found)
 
         def load(key: Any, args: tuple[Any, Any], options: dict[str, Any]) -> Coroutine[Any, Any, Any]:
-            chosen = self.plan(plan.scope, options) if options else plan
-            return self.reader.fetch(chosen, key, args[1:], {})
+            return self.reader.fetch(plan_of(options) if options else plan, key, args[1:], {})
 
         return self.make(get, get_slowly, scope)[0], self.make(get_or_load, load, scope)[0]
 

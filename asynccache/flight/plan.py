@@ -75,6 +75,14 @@ class Plan:
         """How long a load goes on that nobody waits for, in seconds."""
         return self.on_abandon if isinstance(self.on_abandon, int | float) else 0.0
 
+    def with_tags(self, tags: tuple[str, ...]) -> "Plan":
+        """Give the same plan with other tags."""
+        twin = object.__new__(Plan)
+        for name in Plan.__slots__:
+            object.__setattr__(twin, name, getattr(self, name))
+        object.__setattr__(twin, "tags", tags)
+        return twin
+
     def own_key(self, key: Any) -> Any:
         """Give a key as users know it, without the namespace that it lies in."""
         return key[1] if self.scope else key
