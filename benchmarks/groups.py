@@ -31,13 +31,11 @@ class SweptClock(ManualClock):
         return super().call_later(delay, callback)
 
 
-async def filled(entries: int, clock: SweptClock, **options: Any) -> Cache:
-    cache = Cache(maxsize=entries, ttl=TTL, clock=clock, **options)
+async def fill(cache: Cache, entries: int) -> None:
     value = object()
     for key in range(entries):
         await cache.set(key, value)
     gc.collect()
-    return cache
 
 
 async def given_back(cache: Cache, clock: SweptClock, begin: Callable[[], object]) -> dict[str, float]:
@@ -72,7 +70,8 @@ async def tags_of(_name: str, entries: int, _ttl: float) -> Row:
     """Invalidate one tag after the other, until no entry is left."""
     clock = SweptClock()
     numbers = iter(range(entries))
-    cache = await filled(entries, clock, tags=lambda _value: (f"tag {next(numbers) % TAGS}",))
+    cache = Cache(maxsize=entries, ttl=TTL, clock=clock, tags=lambda _value: (f"tag {next(numbers) % TAGS}",))
+    await fill(cache, entries)
     times = [timed(lambda name=f"tag {number}": cache.invalidate_tags(name)) * 1e6 for number in range(TAGS)]  # type: ignore[misc]
     extra = {"worst:": round(max(times), 2)}
     return Row(statistics.median(times), extra | await given_back(cache, clock, lambda: clock.advance(TTL / 2)))
@@ -81,12 +80,9 @@ async def tags_of(_name: str, entries: int, _ttl: float) -> Row:
 async def clear_of(name: str, entries: int, _ttl: float) -> Row:
     """Clear a cache, or a namespace that holds all of its entries."""
     clock = SweptClock()
-    cache = await filled(entries, clock)
-    if name == "clear + namespace":
-        await cache.clear()
-        cache = cache.namespace("a")
-        for key in range(entries):
-            await cache.set(key, None)
+    whole = Cache(maxsize=entries, ttl=TTL, clock=clock)
+    cache = whole.namespace("a") if name == "clear + namespace" else whole
+    await fill(cache, entries)
     seconds = timed(cache.clear)
     return Row(seconds * 1e6, await given_back(cache, clock, lambda: clock.advance(TTL / 2)))
 
