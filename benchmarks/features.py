@@ -52,14 +52,14 @@ def getting_old() -> Timed:
     """Time reads of a value that is past its ttl, while the refresh that the first one began is under way."""
     is_first = True
 
-    async def suspending(x: int) -> int:
+    async def once(x: int) -> int:
         nonlocal is_first
         if not is_first:
             await asyncio.get_running_loop().create_future()  # until the loop ends
         is_first = False
         return x
 
-    function = async_cached(ttl=1e-6, stale=3600)(suspending)
+    function = async_cached(ttl=1e-6, stale=3600)(once)
     calls = with_one_argument(function)
 
     async def run(n: int) -> float:
@@ -73,9 +73,6 @@ def getting_old() -> Timed:
 
 def getting_many(cache: Cache) -> Timed:
     """Time calls for a hundred keys that are all there, by the key."""
-
-    async def load_many(keys: list[int]) -> list[int]:
-        return keys
 
     async def run(n: int) -> float:
         await cache.get_or_load_many(HUNDRED, load_many)
@@ -126,24 +123,27 @@ async def shared(plan: Plan) -> list[Table]:
     return [await hits(plan, "hit in a Cache", timers)]
 
 
+async def suspending(x: int) -> int:
+    await asyncio.sleep(0)
+    return x
+
+
+async def load_many(keys: list[int]) -> list[int]:
+    await asyncio.sleep(0)
+    return keys
+
+
+async def at_once(function: Callable[[int], Coroutine[Any, Any, int]], keys: list[int]) -> None:
+    await asyncio.gather(*[function(key) for key in keys])
+
+
 async def batches(plan: Plan) -> list[Table]:
     """Measure loads of a hundred keys at the same moment: in tasks of their own, each by itself, and together."""
-
-    async def suspending(x: int) -> int:
-        await asyncio.sleep(0)
-        return x
-
-    async def load_many(keys: list[int]) -> list[int]:
-        await asyncio.sleep(0)
-        return keys
-
-    async def at_once(function: Callable[[int], Coroutine[Any, Any, int]], keys: list[int]) -> None:
-        await asyncio.gather(*[function(key) for key in keys])
+    cache, floor = Cache(), "a task each"
 
     async def many(keys: list[int]) -> None:
         await cache.get_or_load_many(keys, load_many)
 
-    cache, floor = Cache(), "a task each"
     uses: dict[str, Callable[[list[int]], Awaitable[None]]] = {
         "loads one by one": partial(at_once, async_cached(suspending)),
         "batched": partial(at_once, async_cached.batched(load_many)),
