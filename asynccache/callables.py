@@ -49,7 +49,13 @@ def awaitable_of(option: str, function: Callable[..., Any], *args: Any) -> Await
         TypeError: it is none; with what to write instead.
     """
     refuse_no_coroutine_function(option, function)
-    result = function(*args)
+    try:
+        result = function(*args)
+    except TypeError:
+        if accepts(function, [None] * len(args), {}):
+            raise  # its own
+        given = "one argument" if args else "no arguments"
+        raise TypeError(f"{option} is called with {given}: write `lambda` around what takes others") from None
     if not inspect.isawaitable(result):
         raise TypeError(f"{option} must be a coroutine function, but gave a {type(result).__name__}: write `async def`")
     return result

@@ -245,13 +245,17 @@ class AsyncCached:
         Raises:
             TypeError, ValueError: an option cannot be meant, or what is decorated takes something else than keys.
         """
-        settings = Settings(options)
-
+        settings = Settings(options, own=("max_size", "max_wait"))
         batched = functools.partial(
             one_of_many, max_size=max_size, max_wait=max_wait, clock=settings.clock, vary=settings.read_vary()
         )
 
         def decorate(function: Any) -> Any:
+            kind = "staticmethod" if isinstance(function, staticmethod) else "classmethod"
+            if isinstance(function, staticmethod | classmethod):
+                raise TypeError(
+                    f"batched functions are plain functions and methods: write @{kind} above, or leave it out"
+                )
             return Decorating(settings)(batched(checked(function)))
 
         batched(_no_keys)  # what is wrong with its options is said here

@@ -48,7 +48,7 @@ class SupportsTimers(Protocol):
         ...
 
 
-class EvictionCause(enum.Enum):
+class EvictionCause(enum.StrEnum):
     """Why an entry left the cache."""
 
     CAPACITY = "capacity"
@@ -62,7 +62,7 @@ class EvictionCause(enum.Enum):
     CLEARED = "cleared"
     """The whole cache, or its namespace, was cleared."""
 
-    __hash__ = object.__hash__  # counted at every eviction; the one of Enum is written in Python
+    __hash__ = str.__hash__  # counted at every eviction; the one of Enum is written in Python
 
 
 _K_contra = TypeVar("_K_contra", contravariant=True)

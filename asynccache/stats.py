@@ -15,13 +15,13 @@ class LoadCounts:
     """What a cache has counted of its loads, and of the hits that are more than a look-up."""
 
     __slots__ = (
-        "abandoned", "buckets", "cancelled", "coalesced", "failures", "hits", "loads", "misses", "refreshes", "seconds",
-        "stale", "timeouts",
+        "abandoned", "buckets", "cancelled", "coalesced", "failures", "fallbacks", "hits", "loads", "misses",
+        "refreshes", "seconds", "stale", "timeouts",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.misses = self.coalesced = self.loads = self.failures = self.abandoned = 0
-        self.cancelled = self.timeouts = self.refreshes = self.hits = self.stale = 0
+        self.fallbacks = self.cancelled = self.timeouts = self.refreshes = self.hits = self.stale = 0
         self.seconds = 0.0
         self.buckets: defaultdict[int, int] = defaultdict(int)
         """How many loads took so many units, by the number of bits that it takes to say it."""
@@ -59,6 +59,8 @@ class CacheStats:
     """Entries that have left, by cause."""
     callback_errors: int
     """Exceptions that listeners, weighers and functions given as options raised."""
+    notices_dropped: int
+    """Notices of evictions that coroutine listeners were too slow to hear, or had no event loop to hear on."""
     in_flight: int
     """Loads under way."""
     size: int

@@ -8,33 +8,38 @@ import functools
 from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import Any, Literal, NoReturn, Self, TypeVar, Unpack
+from typing import Any, Final, Literal, Never, NoReturn, Self, TypeVar, Unpack
 
 from asynccache.bypass import Bypass
 from asynccache.cache import warm_start
 from asynccache.cache.call_plans import CallPlans
 from asynccache.cache.engine import Engine
+from asynccache.cache.many import load_keys
 from asynccache.cache.warm_start import Path, RestoreReport
 from asynccache.cache.warming import Progress, WarmReport, warm
-from asynccache.callables import awaitable_of, refuse_no_coroutine_function
+from asynccache.callables import refuse_no_coroutine_function
 from asynccache.core.bounded import BoundedCache
 from asynccache.core.expiry import Seconds, Ttl, seconds
 from asynccache.core.generations import NO_TAGS, Tags, read_tags
-from asynccache.core.keys import refuse_unhashable, split_key
-from asynccache.errors import LeftOut
-from asynccache.flight.batches import Batcher, LoadMany, as_mapping
-from asynccache.flight.bulk import distinct, fetch_many, is_left_out, left_out, raise_first
+from asynccache.core.keys import refuse_text, refuse_unhashable, split_key
+from asynccache.flight.batches import LoadMany
+from asynccache.flight.bulk import distinct
 from asynccache.flight.plan import OnAbandon
 from asynccache.memory.listeners import AnyListener
-from asynccache.options.loads import LoadOptions
-from asynccache.options.stores import Copy, StoreOptions
+from asynccache.options.loads import LOAD_OPTIONS, LoadOptions, refuse_unknown
+from asynccache.options.stores import STORE_OPTIONS, Copy, StoreOptions
 from asynccache.protocols import MISSING, Clock, Missing, SupportsTimers
 from asynccache.serializers.snapshots import SnapshotReport
 from asynccache.stats import CacheStats
-from asynccache.sweeper import start_timer
 
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
+
+
+_OF_FUNCTIONS: Final = {
+    option: f"{option} belongs to a function: write @async_cached(cache=..., {option}=...)"
+    for option in ("key", "ignore", "typed", "vary", "version")
+}
 
 
 class Cache:
@@ -86,7 +91,9 @@ class Cache:
         on_evict: AnyListener | Iterable[AnyListener] | None = None,
         name: str | None = None,
         clock: Clock | SupportsTimers | None = None,
+        **unknown: Never,
     ) -> None:
+        refuse_unknown(unknown, LOAD_OPTIONS - {"weight"} | STORE_OPTIONS, "Cache()", elsewhere=_OF_FUNCTIONS)
         given = {
             "ttl": ttl, "jitter": jitter, "stale": stale, "stale_if_error": stale_if_error,
             "error_backoff": error_backoff, "refresh_ahead": refresh_ahead, "early": early, "timeout": timeout,
@@ -194,24 +201,28 @@ class Cache:
 
     async def touch(self, key: Hashable, ttl: Seconds | None) -> bool:
         """Let a fresh value begin a new term of `ttl` seconds (None for ever); tell whether there is one."""
-        return self._engine.tier.store.renew(self._plan, self._key(key), seconds("ttl", ttl))
+        term = seconds("ttl", ttl)
+        bypassed = self._engine.switch.mode() is not None
+        return not bypassed and self._engine.tier.store.renew(self._plan, self._key(key), term)
 
     # --- many keys --------------------------------------------------------------------------------------------------
 
     async def get_many(self, keys: Iterable[K]) -> dict[K, Any]:
         """Give the fresh values of these keys, and nothing for the others."""
-        found = {key: await self.get(key, MISSING) for key in keys}
+        self._engine.refuse_closed()
+        found = {key: await self.get(key, MISSING) for key in distinct(keys)}
         return {key: value for key, value in found.items() if value is not MISSING}
 
     async def set_many(self, values: Mapping[Any, Any], **options: Unpack[LoadOptions]) -> None:
         """Store several values; the options hold for each."""
+        self._engine.refuse_closed()
         plan = self._plans.of(options)
-        for key, value in values.items():
+        for key, value in _items(values):
             self._engine.set(plan, self._key(key), value, (), {})
 
     async def delete_many(self, keys: Iterable[Hashable]) -> int:
         """Forget these keys, as `delete` does; tell of how many there was anything."""
-        return sum([await self.delete(key) for key in keys])
+        return sum([await self.delete(key) for key in distinct(keys)])
 
     async def get_or_load_many(
         self, keys: Iterable[K], load_many: LoadMany, **options: Unpack[LoadOptions]
@@ -230,27 +241,7 @@ class Cache:
         Raises:
             Exception: whatever a load raised; or an exception that was given as a value.
         """
-        engine = self._engine
-        engine.refuse_closed()
-        refuse_no_coroutine_function("load_many", load_many)
-        wanted = distinct(keys)
-        batcher = Batcher(call_later=functools.partial(start_timer, engine.options.clock))
-        plan = engine.plan(self._scopes, options, load=functools.partial(batcher.value, load_many))
-        if engine.switch.mode() is Bypass.DISABLED:
-            all_at_once = engine.plan((), options, load=functools.partial(awaitable_of, "load_many", load_many))
-            loaded = as_mapping(wanted, await engine.reader.fetch(all_at_once, tuple(wanted), (list(wanted),), {}))
-            return {key: loaded[key] for key in wanted if key in loaded}
-        found: dict[Any, Any] = {}
-        for key in wanted:
-            try:
-                found[key] = engine.find(plan, self._key(key), (key,))
-            except LeftOut as error:  # and remembered to be so
-                found[key] = left_out(error)
-        missing = [self._key(key) for key in wanted if found.get(key) is MISSING]
-        outcomes = await fetch_many(engine.tier.flights, plan, missing, lambda key: ((split_key(key)[1],), {}))
-        found |= {split_key(key)[1]: outcome for key, outcome in outcomes.items()}
-        raise_first(found, outcomes)
-        return {key: engine.copy(found[key]) for key in wanted if not is_left_out(found[key])}
+        return await load_keys(self._engine, self._scopes, keys, load_many, options)
 
     # --- groups -----------------------------------------------------------------------------------------------------
 
@@ -280,7 +271,7 @@ class Cache:
         if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"a namespace is named by a string, not {name!r}")
         path = (*self._path, name)
-        view = object.__new__(Cache)
+        view = object.__new__(type(self))
         view._open(self._engine, path, (*self._scopes, self._engine.scope(path)))
         return view
 
@@ -293,6 +284,8 @@ class Cache:
         return [(key, self._engine.copy(value)) for key, value in self._live()]
 
     def _live(self) -> list[tuple[Any, Any]]:
+        if self._engine.switch.mode() is not None:
+            return []
         scope = self._scopes[-1] if self._scopes else None
         split = [(*split_key(key), key) for key, _ in self._engine.tier.store.all_kept()]
         peek = self._engine.tier.store.peek
@@ -350,8 +343,10 @@ class Cache:
 
         self._engine.refuse_closed()
         self._plans.of(options)  # what is wrong with the call is no load that failed
-        if not callable(load):
-            raise TypeError(f"load must be a coroutine function of a key, not {load!r}")
+        refuse_no_coroutine_function("load", load)
+        if progress is not None and not callable(progress):
+            raise TypeError(f"progress must be a function of a WarmReport, not {progress!r}")
+        refuse_text("keys", keys)
         return await warm(
             keys, ask, concurrency=concurrency, progress=progress, refuse_closed=self._engine.refuse_closed
         )
@@ -373,12 +368,19 @@ class Cache:
             await self._engine.tier.close(wait=wait)
 
     async def __aenter__(self) -> Self:
+        self._engine.refuse_closed()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self.aclose()
+
+
+def _items(values: object) -> Iterable[tuple[Any, Any]]:
+    if not isinstance(values, Mapping):
+        raise TypeError(f"set_many takes a mapping of keys and values, not a {type(values).__name__}")
+    return dict[Any, Any](values).items()  # pyright: ignore[reportUnknownArgumentType]
 
 
 def works_of(cache: Cache) -> tuple[Engine, tuple[Hashable, ...], Tags]:

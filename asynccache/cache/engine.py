@@ -15,7 +15,7 @@ from asynccache.callables import awaitable_of
 from asynccache.core.expiry import seconds
 from asynccache.core.generations import Tag, Tags
 from asynccache.core.keys import refuse_unhashable, split_key
-from asynccache.errors import CacheClosed
+from asynccache.flight.flight import current
 from asynccache.flight.plan import Plan
 from asynccache.hitpath.compiled import CompiledFunction, Function, HitOptions, Tally
 from asynccache.hitpath.parameters import KeyOptions, Parameters
@@ -31,6 +31,9 @@ DEFAULT_NAME: Final = "cache"
 class Engine:
     """The works of one cache.
 
+    Attributes:
+        ambiguous_parts: namespaces of functions of one name: in a file they could not be told apart.
+
     Args:
         store_options: those of the cache as a whole.
         defaults: `LoadOptions` for calls that do not say otherwise.
@@ -41,6 +44,7 @@ class Engine:
 
     def __init__(self, store_options: StoreOptions, defaults: Mapping[str, Any]) -> None:
         load_options.refuse_without_ttl(defaults)
+        load_options.refuse_backoff_alone(defaults)
         self.options = store_options
         self.defaults = dict(defaults)
         self.name = store_options.name or DEFAULT_NAME
@@ -48,9 +52,9 @@ class Engine:
         self.tier: MemoryTier[Any, Any] = MemoryTier(store_options.new_cache(), rules)
         self.switch = Switch()
         self.reader: ReadThrough[Any, Any] = ReadThrough(self.tier, self.switch)
-        self._tallies: dict[int, Tally] = {}
-        self._former_hits = 0
-        self._known_parts: set[object] = set()
+        self._hits = _Hits()
+        self._parts: weakref.WeakValueDictionary[object, Tag] = weakref.WeakValueDictionary()
+        self.ambiguous_parts: weakref.WeakSet[Tag] = weakref.WeakSet()
         self._compiled = [(self._compile_get(scoped), self._compile_load(scoped)) for scoped in (False, True)]
         self.root_plan = self.plan(())  # and what is wrong with the defaults is said at once
 
@@ -98,6 +102,8 @@ class Engine:
             is_lasting=True,
         )
         load_options.refuse_without_ttl({**given, "ttl": merged.get("ttl")})
+        if "error_backoff" in given:
+            load_options.refuse_backoff_alone(merged)
         return replace(plan, scope=scope, counts=counts)
 
     def merged(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -129,8 +135,10 @@ class Engine:
         """
         with self.tier.store.lock:
             generations = self.tier.store.generations
-            tag = generations.new_tag(path) if path in self._known_parts else generations.tag(path)
-            self._known_parts.add(path)
+            earlier = self._parts.get(path)
+            tag = self._parts[path] = generations.tag(path) if earlier is None else generations.new_tag(path)
+            if earlier is not None:
+                self.ambiguous_parts.update((earlier, tag))
             return tag
 
     # --- look-ups ---------------------------------------------------------------------------------------------------
@@ -198,13 +206,8 @@ class Engine:
         store = self.tier.store
         function, tally = compiled.make(store.cache, fetch, store.touch, store.generations, self.switch, scope)
         function.__qualname__ = f"Cache.{function.__name__}"
-        self._tallies[id(tally)] = tally
-        weakref.finalize(function, self._retire, tally).atexit = False
+        self._hits.add(function, tally)
         return function, tally
-
-    def _retire(self, tally: Tally) -> None:
-        """Keep the hits of a look-up that is not needed any more."""
-        self._former_hits += self._tallies.pop(id(tally))()
 
     # --- one key ----------------------------------------------------------------------------------------------------
 
@@ -228,7 +231,7 @@ class Engine:
 
     def stats(self) -> CacheStats:
         """Give all counters."""
-        return self.tier.stats(self._former_hits + sum(tally() for tally in list(self._tallies.values())))
+        return self.tier.stats(self._hits.total())
 
     def refuse_closed(self) -> None:
         """Refuse to be used after the end.
@@ -236,13 +239,32 @@ class Engine:
         Raises:
             CacheClosed: the cache was closed.
         """
-        if self.tier.flights.closed:
-            raise CacheClosed(self.name)
+        self.tier.flights.refuse_closed(current.get())
 
     def copy(self, value: Any) -> Any:
         """Give a value as callers get it."""
         copier = self.options.copier
         return value if copier is None or value is MISSING else copier(value)
+
+
+class _Hits:
+    """The hits of all look-ups, those included that have gone. It holds no entries: what is told when one goes is kept
+    in a place where the collector does not look.
+    """
+
+    def __init__(self) -> None:
+        self._tallies: dict[int, Tally] = {}
+        self._former = 0
+
+    def add(self, lookup: Function, tally: Tally) -> None:
+        self._tallies[id(tally)] = tally
+        weakref.finalize(lookup, self._retire, tally).atexit = False
+
+    def _retire(self, tally: Tally) -> None:
+        self._former += self._tallies.pop(id(tally))()
+
+    def total(self) -> int:
+        return self._former + sum(tally() for tally in list(self._tallies.values()))
 
 
 async def _get(key: Hashable, default: Any = None) -> None:

@@ -118,7 +118,10 @@ class ReadThrough(Generic[K, V]):
         if flights.closed or not self._tier.claim(entry.key):
             return
         try:
-            if flights.tables.refreshes() < self._tier.rules.max_refreshes:
+            most = self._tier.rules.max_refreshes
+            if flights.tables.refreshes() >= most:
+                flights.tables.drop_closed()  # they may have been left behind
+            if flights.tables.refreshes() < most:
                 flights.refresh(plan, entry.key, args, kwargs)
         except Exception as error:  # such as a loop that makes no tasks any more: the old value is served all the same
             self._tier.store.notices.report("a refresh", error)

@@ -6,12 +6,13 @@ overwritten. The file itself is the business of `snapshots.py`. It is written an
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, replace
 from os import PathLike
-from typing import Any
+from typing import Any, TypeVar
 
 from anyio import to_thread
+from anyio.lowlevel import checkpoint
 
 from asynccache.cache.engine import Engine
 from asynccache.core.expiry import Expiry
@@ -23,8 +24,11 @@ from asynccache.memory.watches import Watch
 from asynccache.protocols import MISSING
 from asynccache.serializers import snapshots
 from asynccache.serializers.snapshots import SavedEntry, SnapshotReport
+from asynccache.sweeper import SLICE
 
 Path = str | PathLike[str]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,18 +59,29 @@ async def snapshot(engine: Engine, path: Path, *, wall: Callable[[], float] = ti
     Raises:
         OSError: the file cannot be written; the old one is still there.
     """
-    entries = list(_saved(engine))
+    entries: list[SavedEntry] = []
+    ambiguous = 0
     saved_at = wall()
-    return await to_thread.run_sync(lambda: snapshots.write(path, entries, saved_at=saved_at, name=engine.name))
+    async for saved in in_slices(_saved(engine)):
+        if saved is None:
+            ambiguous += 1
+        else:
+            entries.append(saved)
+    report = await to_thread.run_sync(lambda: snapshots.write(path, entries, saved_at=saved_at, name=engine.name))
+    return replace(report, refused=report.refused + ambiguous)
 
 
-def _saved(engine: Engine) -> Iterator[SavedEntry]:
+def _saved(engine: Engine) -> Iterator[SavedEntry | None]:
+    """What is to be saved, and None for what could not be told apart from what others have in the file."""
     now = engine.options.clock()
     for key, entry in engine.tier.store.all_kept():
         value = value_of(entry)
         if value is not MISSING:
             left = entry.fresh_until - now
             scope, own_key = split_key(key)
+            if scope is not None and scope in engine.ambiguous_parts:
+                yield None
+                continue
             yield SavedEntry(
                 key=own_key,
                 value=value,
@@ -74,6 +89,16 @@ def _saved(engine: Engine) -> Iterator[SavedEntry]:
                 tags=names_of(entry),
                 namespace=() if scope is None else _path(scope),
             )
+
+
+async def in_slices(items: Iterator[T]) -> AsyncIterator[T]:
+    """Give items, and others a turn of the loop every 2 ms."""
+    end = time.perf_counter() + SLICE
+    for item in items:
+        yield item
+        if time.perf_counter() >= end:
+            await checkpoint()
+            end = time.perf_counter() + SLICE
 
 
 def _path(scope: Tag) -> tuple[object, ...]:
@@ -95,7 +120,7 @@ async def restore(engine: Engine, path: Path, *, wall: Callable[[], float] = tim
         away = max(0.0, wall() - found.saved_at)  # a clock that was put back makes nothing younger
         adopted: set[Any] = set()
         expired = 0
-        for saved in found.entries:
+        async for saved in in_slices(iter(found.entries)):
             left = None if saved.ttl is None else saved.ttl - away
             if left is not None and left + engine.root_plan.freshness.lasts <= 0:
                 expired += 1

@@ -19,11 +19,13 @@ class WarmReport:
         loaded: keys that were loaded, or were there already.
         failed: keys whose load raised.
         total: keys in all, if that is known beforehand.
+        error: what the first load that failed has raised.
     """
 
     loaded: int = 0
     failed: int = 0
     total: int | None = None
+    error: Exception | None = None
 
 
 Progress = Callable[[WarmReport], object]
@@ -76,11 +78,12 @@ class _Warming(Generic[K]):
         self._progress = progress
         self._refuse_closed = refuse_closed
         self._loaded = self._failed = 0
+        self._error: Exception | None = None
         self.failure: Exception | None = None
 
     def report(self) -> WarmReport:
         """Tell how far it is."""
-        return WarmReport(loaded=self._loaded, failed=self._failed, total=self._total)
+        return WarmReport(loaded=self._loaded, failed=self._failed, total=self._total, error=self._error)
 
     async def work(self, workers: TaskGroup) -> None:
         """Ask for one key after the other, as long as there are any."""
@@ -98,8 +101,9 @@ class _Warming(Generic[K]):
     async def _warm(self, key: K) -> None:
         try:
             await self._ask(key)
-        except Exception:  # counted; the loads' own counters tell more
+        except Exception as error:  # counted, and the first one is told
             self._failed += 1
+            self._error = self._error or error
         else:
             self._loaded += 1
 

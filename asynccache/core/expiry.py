@@ -19,20 +19,26 @@ Ttl: TypeAlias = Seconds | Callable[..., Seconds | None] | None
 one of these."""
 
 
-def seconds(option: str, value: object) -> float | None:
+def seconds(option: str, value: object, *, is_private: bool = False) -> float | None:
     """Read a length of time; None and infinity mean no limit, and give None.
+
+    Args:
+        option: what it is for, for the message.
+        value: what was given.
+        is_private: whether it was not written as an option, but came of a value: the message does not show it then.
 
     Raises:
         ValueError: it is negative, NaN, or no length of time at all.
     """
     if value is None:
         return None
+    shown = type(value).__name__ if is_private else repr(value)
     if isinstance(value, timedelta):
         value = value.total_seconds()
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"{option} must be a number of seconds, a timedelta or None, not {value!r}")
+        raise ValueError(f"{option} must be a number of seconds, a timedelta or None, not {shown}")
     if not value >= 0:
-        raise ValueError(f"{option} must be 0 seconds or more, not {value!r}")
+        raise ValueError(f"{option} must be 0 seconds or more, not {shown}")
     return None if value > sys.float_info.max else float(value)
 
 
@@ -80,7 +86,7 @@ class Expiry:
             Exception: whatever the `ttl` function raises.
         """
         if callable(self.ttl):
-            return seconds("what ttl() returns", self.ttl(value, *args, **kwargs))
+            return seconds("what ttl() returns", self.ttl(value, *args, **kwargs), is_private=True)
         return self.ttl
 
     def limit(self, ttl: float | None, now: float, chance: Callable[[], float]) -> float:

@@ -77,19 +77,13 @@ class Freshness:
         """
         _check_number("refresh_ahead", "a share of the ttl between 0 and 1, such as 0.8", refresh_ahead, below=1.0)
         _check_number("early", "a factor of more than 0, such as 1.0", early, below=math.inf)
-        backoff = seconds("error_backoff", error_backoff)
         return cls(
             stale=_span("stale", stale),
             stale_if_error=_span("stale_if_error", stale_if_error),
-            error_backoff=1.0 if backoff is None else backoff,
+            error_backoff=1.0 if error_backoff is None else _span("error_backoff", error_backoff),
             refresh_ahead=1.0 if refresh_ahead is None else float(refresh_ahead),
             early=0.0 if early is None else float(early),
         )
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether nothing is promised: a value is fresh or gone."""
-        return not (self.stale or self.stale_if_error or self.early) and self.refresh_ahead == 1
 
     @property
     def lasts(self) -> float:

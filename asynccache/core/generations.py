@@ -124,16 +124,17 @@ def first_invalidated(tags: Tags, since: Epoch) -> int:
     return 0
 
 
-def read_tags(what: str, value: Iterable[str] | None) -> tuple[str, ...]:
-    """Read tags as users write them.
+def read_tags(what: str, value: Iterable[str] | None, *, is_private: bool = False) -> tuple[str, ...]:
+    """Read tags as users write them; private ones came of a value, and are not shown in messages.
 
     Raises:
         TypeError: they are no strings, or one string that was meant to be several.
     """
     if isinstance(value, str):
-        raise TypeError(f"{what} must be several tags: write ({value!r},)")
+        shown = "(tag,)" if is_private else repr((value,))
+        raise TypeError(f"{what} must be several tags: write {shown}")
     if value is not None and not _is_iterable(value):
-        raise TypeError(f"{what} must be strings, as in ('a', 'b'), not {value!r}")
+        raise TypeError(f"{what} must be strings, as in ('a', 'b'), not a {type(value).__name__}")
     names = () if value is None else tuple(value)
     for name in names:
         _check_tag(what, name)

@@ -24,3 +24,13 @@ def split_key(key: Any) -> tuple[Tag | None, Any]:
         return None, key
     parts: tuple[Any, ...] = key  # pyright: ignore[reportUnknownVariableType]
     return (parts[0], parts[1]) if len(parts) == 2 and isinstance(parts[0], Tag) else (None, parts)
+
+
+def refuse_text(what: str, keys: object) -> None:
+    """Refuse one text where several keys are meant: its letters would be taken for them.
+
+    Raises:
+        TypeError: with what to write instead.
+    """
+    if isinstance(keys, str | bytes):
+        raise TypeError(f"{what} must be several keys, not one text: write [{keys!r}]")

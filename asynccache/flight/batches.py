@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias
 
 from asynccache.callables import awaitable_of
 from asynccache.core.keys import refuse_unhashable
-from asynccache.errors import LeftOut
+from asynccache.errors import LeftOut, LoadCancelled, RecursiveLoad
 from asynccache.flight.flight import Failure, Flight, current
 from asynccache.flight.flights import CallLater, Flights
 from asynccache.flight.loading import Load
@@ -100,12 +100,13 @@ class Batcher:
         refuse_unhashable(key)
         flight = current.get()
         if flight is None or flight.plan is None or not isinstance(flight.owner, Flights):  # called by itself
-            return _value_of(key, as_mapping([key], await load([key])), None)
+            return value_of(key, as_mapping([key], await load([key])))
         flights: Flights[Any, Any] = flight.owner  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
-        batch = self._batch(flights, load, flight.plan, group)
+        plan = flight.plan
+        batch = self._batch(flights, load, plan, group)
         if batch.cache_keys.get(key, flight.key) != flight.key:
             # Equal keys that the cache tells apart, as 1 and 1.0 or those of two tenants, may have different values.
-            batch = self._new_batch(load, flight.plan, group)
+            batch = self._new_batch(load, plan, group)
         batch.keys[key] += 1
         batch.cache_keys[key] = flight.key
         if len(batch.keys) == self._max_size:
@@ -114,11 +115,17 @@ class Batcher:
             values = batch.values
             if values is None:
                 values = batch.values = await _common(flights).fetch(batch.plan, batch, (batch,), {})
+        except (LoadCancelled, RecursiveLoad) as error:
+            if error.key is not batch:
+                raise
+            raise type(error)(
+                plan.name, plan.own_key(flight.key)
+            ) from error.__cause__  # others' keys are not its business
         finally:
             batch.leave(key)
             flight.said = batch.said
         try:
-            return _value_of(key, values, flight)
+            return value_of(key, values, flight)
         finally:
             del values, batch  # as there
 
@@ -147,7 +154,18 @@ class Batcher:
         return batch
 
 
-def _value_of(key: Hashable, values: Mapping[Any, Any], flight: Flight[Any] | None) -> Any:
+def value_of(key: Hashable, values: Mapping[Any, Any], flight: Flight[Any] | None = None) -> Any:
+    """Give the value of one key.
+
+    Args:
+        key: which.
+        values: what a load of many keys gave.
+        flight: of the load of this key alone.
+
+    Raises:
+        LeftOut: there is no value.
+        Exception: it is the value.
+    """
     value = values.get(key, MISSING)
     if value is MISSING:
         left_out = LeftOut(key)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Hashable, Iterable
 from typing import Any, TypeVar
 
-from asynccache.core.keys import refuse_unhashable
+from asynccache.core.keys import refuse_text, refuse_unhashable
 from asynccache.errors import LeftOut
 from asynccache.flight.flight import AGAIN, Failure, Flight, current, raise_failure
 from asynccache.flight.flights import Call, Flights
@@ -65,7 +65,7 @@ async def fetch_many(
 
 def _served(flights: Flights[K, V], key: K) -> Any:
     try:
-        return flights.served(key)
+        return flights.owner.served(key)
     except LeftOut as error:
         return left_out(error)
     except Exception as error:  # which is remembered for this key
@@ -85,6 +85,7 @@ def distinct(keys: Iterable[K]) -> list[K]:
     Raises:
         TypeError: one of them can be no key.
     """
+    refuse_text("keys", keys)
     distinct: dict[K, None] = {}
     for key in keys:
         refuse_unhashable(key)

@@ -8,17 +8,24 @@ does.
 import asyncio
 import contextvars
 import sys
-from collections.abc import Callable, Coroutine, Generator, Hashable, Mapping
+from collections.abc import Callable, Coroutine, Generator, Hashable
 from types import TracebackType
-from typing import Any, Final, Generic, NoReturn, Protocol, TypeVar
+from typing import Any, Final, Generic, NoReturn, TypeVar
 
 from asynccache.core.generations import Epoch
 from asynccache.errors import LoadCancelled
 from asynccache.flight.plan import Plan
-from asynccache.protocols import Missing, TimerHandle
+from asynccache.protocols import TimerHandle
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
+
+
+class _Again:
+    """What a flight gives in a value's place to those who came after its value was invalidated: ask again."""
+
+
+AGAIN: Final = _Again()
 
 
 class Flight(Generic[K]):
@@ -83,36 +90,16 @@ class Flight(Generic[K]):
         if not self.waits_for[other]:
             del self.waits_for[other]
 
+    def known_as(self) -> tuple[str, Any]:
+        """Tell what is loaded, and its key as users know it."""
+        return ("a function", self.key) if self.plan is None else (self.plan.name, self.plan.own_key(self.key))
 
-class FlightOwner(Protocol[K, V]):
-    """The cache that flights belong to."""
-
-    def begin(self, flight: Flight[K], /) -> None:
-        """Note that a load begins. Called only where there are generations."""
-        ...
-
-    def take_in(self, flight: Flight[K], value: V, args: tuple[Any, ...], kwargs: Mapping[str, Any], /) -> bool:
-        """Store what a load has brought, unless `flight.is_detached`; tell whether it is stored.
-
-        Looks at that under the lock under which it calls `detach`.
-        """
-        ...
-
-    def take_failure(self, flight: Flight[K], failure: "Failure", /) -> V | Missing:
-        """Note that a load has failed; give the old value that is to be served instead, if there is one."""
-        ...
-
-    def fallback(self, flight: Flight[K], /) -> V | Missing:
-        """Give the old value that may be served though it is out of date, if there is one."""
-        ...
-
-    def kept_value(self, key: K, /) -> tuple[V | Missing, tuple[str, ...]]:
-        """Give the value that is stored, be it fresh or old, if there is one, and the names of its tags."""
-        ...
-
-    def served(self, key: K, /) -> V | Missing:
-        """Give the value that is served at once, if there is one. Raises the error that is remembered in its place."""
-        ...
+    def hand_out(self, outcome: Any) -> None:
+        """Give an outcome to all who wait; those who came after it was overtaken are told to ask again."""
+        waiters, self.waiters = self.waiters, {}
+        for future, came in waiters.items():
+            if not future.done():
+                future.set_result(outcome if self.overtaken_at is None or came < self.overtaken_at else AGAIN)
 
 
 class Failure:
@@ -151,13 +138,6 @@ def failure_of(error: BaseException, name: str, key: Hashable) -> Failure:
         shown.__cause__ = error
     frames = error.__traceback__
     return Failure(shown, frames and frames.tb_next)  # the first frame is the flight's own
-
-
-class _Again:
-    """What a flight gives in a value's place to those who came after its value was invalidated: ask again."""
-
-
-AGAIN: Final = _Again()
 
 
 class _Primed(list[None]):

@@ -15,7 +15,6 @@ What is done with a value is the owner's business, as is every lock.
 """
 
 import asyncio
-import weakref
 from asyncio import get_running_loop
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Generic, TypeAlias, TypeVar
@@ -26,7 +25,6 @@ from asynccache.flight.flight import (
     AGAIN,
     Failure,
     Flight,
-    FlightOwner,
     current,
     failure_of,
     leads_to,
@@ -34,10 +32,11 @@ from asynccache.flight.flight import (
     raise_failure,
     start_task,
 )
+from asynccache.flight.owner import FlightOwner, OwnerRef
 from asynccache.flight.plan import Plan
 from asynccache.flight.tables import FlightTables, is_shared, share_for_this_turn
 from asynccache.loops import raise_out_of
-from asynccache.protocols import MISSING, Clock, Missing, TimerHandle
+from asynccache.protocols import MISSING, Clock, TimerHandle
 from asynccache.stats import FINEST, LoadCounts
 
 K = TypeVar("K", bound=Hashable)
@@ -62,6 +61,7 @@ class Flights(Generic[K, V]):
         tables: those of other flights, to be seen to their end together with these.
 
     Attributes:
+        owner: told of each value before anybody else; not kept alive.
         tables: the flights by key.
         counts: of loads.
         batches: flights beside these that load many keys each, if there ever were any.
@@ -78,7 +78,7 @@ class Flights(Generic[K, V]):
         tables: FlightTables[K] | None = None,
     ) -> None:
         self.name = name
-        self._owner = weakref.ref(owner)
+        self.owner = OwnerRef(owner, name)
         self._clock = clock
         self._call_later = call_later
         self._generations = generations
@@ -158,14 +158,9 @@ class Flights(Generic[K, V]):
             plan.counts.coalesced += 1
         return flight
 
-    def served(self, key: K) -> V | Missing:
-        """Give the value that the owner serves at once, if there is one. Raises the error that it remembers instead."""
-        owner = self._owner()
-        return MISSING if owner is None else owner.served(key)
-
     async def ask_again(self, plan: Plan, key: K, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> V:
         """Do as `fetch` does, after a load whose value was out of date: another caller may have loaded it by now."""
-        value = self.served(key)
+        value = self.owner.served(key)
         return await self.fetch(plan, key, args, kwargs) if value is MISSING else value
 
     def wait_for(self, loop: asyncio.AbstractEventLoop, flight: Flight[K]) -> "asyncio.Future[Any]":
@@ -179,7 +174,12 @@ class Flights(Generic[K, V]):
         loop = get_running_loop()
         flight = Flight(key, self, plan)
         flight.is_refresh = flight.goes_on = True
-        self._launch(loop, self.tables.enter(loop), flight, plan, (args, kwargs), None)
+        self.tables.begin_refresh(flight)
+        try:
+            self._launch(loop, self.tables.enter(loop), flight, plan, (args, kwargs), None)
+        except BaseException:
+            self.tables.end_refresh(flight)
+            raise
         self.counts.refreshes += 1
         for counts in (self.counts, plan.counts):
             if counts is not None:
@@ -189,15 +189,10 @@ class Flights(Generic[K, V]):
         """Make flights that end when these do, for what several loads have in common. They are not counted as these."""
         return Flights(self.name, owner, clock=self._clock, call_later=self._call_later, tables=self.tables)
 
-    def kept_value(self, key: K) -> tuple[V | Missing, tuple[str, ...]]:
-        """Give the value that the owner has stored, be it fresh or old, and the names of its tags."""
-        owner = self._owner()
-        return (MISSING, ()) if owner is None else owner.kept_value(key)
-
     def _board(self, flight: Flight[K], parent: Flight[Any] | None) -> None:
         if parent is not None:
             if not parent.landed and leads_to(flight, parent):
-                raise RecursiveLoad(*self._known_as(flight))
+                raise RecursiveLoad(*flight.known_as())
             parent.begin_to_wait(flight)
         self.counts.coalesced += 1
         if flight.grace is not None:
@@ -238,16 +233,15 @@ class Flights(Generic[K, V]):
         call: Call,
         parent: Flight[Any] | None,
     ) -> Flight[K]:
-        if self.closed and not (self.finishing and parent is not None and not parent.landed):
-            raise CacheClosed(self.name)
+        if self.closed:
+            self.refuse_closed(parent)
         if parent is not None and self._is_loading(flight.key, parent):
             raise RecursiveLoad(plan.name, plan.own_key(flight.key))
         self.counts.misses += 1
         if plan.counts is not None:
             plan.counts.misses += 1
-        owner = None if self._generations is None else self._owner()
-        if owner is not None:
-            owner.begin(flight)
+        if self._generations is not None:
+            self.owner.begin(flight)
         table[flight.key] = flight
         if parent is not None:
             parent.begin_to_wait(flight)  # before the load runs, which may do so at once and close a ring
@@ -279,6 +273,15 @@ class Flights(Generic[K, V]):
     def _generation(self) -> int:
         return 0 if self._generations is None else self._generations.now
 
+    def refuse_closed(self, parent: Flight[Any] | None) -> None:
+        """Refuse what is asked of a closed cache, but not by its own loads that are let finish.
+
+        Raises:
+            CacheClosed: it was closed.
+        """
+        if self.closed and not (self.finishing and parent is not None and not parent.landed):
+            raise CacheClosed(self.name)
+
     def _is_loading(self, key: K, parent: Flight[Any]) -> bool:
         """Tell whether a load of `key` that the table does not show (detached, on another loop) waits for `parent`."""
         if parent.owner is self and parent.key == key:
@@ -305,18 +308,20 @@ class Flights(Generic[K, V]):
                 flight.load_time = seconds = self._clock() - began
                 self.counts.seconds += seconds
                 self.counts.buckets[int(seconds * FINEST).bit_length()] += 1
-            owner = self._owner()
-            if owner is not None:
-                flight.is_stored = owner.take_in(flight, value, args, kwargs)
+            flight.is_stored = self.owner.take_in(flight, value, args, kwargs)
             self.counts.loads += 1
         except BaseException as error:  # whatever ends a load, those who wait for it have to be told
             self._fail(loop, flight, error)
-        self._land(table, flight)
+        finally:
+            self._land(table, flight)
 
     def _fail(self, loop: asyncio.AbstractEventLoop, flight: Flight[K], error: BaseException) -> None:
-        failure = failure_of(error, *self._known_as(flight))
+        failure = failure_of(error, *flight.known_as())
         failure.is_left_out = isinstance(error, LeftOut) and error.flight is flight
-        self.counts.failures += not failure.is_left_out  # which is an answer
+        if failure.is_left_out:  # which is an answer
+            self.counts.loads += 1
+        else:
+            self.counts.failures += 1
         if isinstance(error, asyncio.CancelledError):
             self.counts.cancelled += 1
         flight.outcome = self._instead(flight, failure)
@@ -326,17 +331,9 @@ class Flights(Generic[K, V]):
         if loop.is_closed():  # under the load: there is nobody left to tell
             flight.waiters.clear()
 
-    def _known_as(self, flight: Flight[K]) -> tuple[str, Any]:
-        """Tell what is loaded, and its key as users know it."""
-        plan = flight.plan
-        return (self.name, flight.key) if plan is None else (plan.name, plan.own_key(flight.key))
-
     def _instead(self, flight: Flight[K], failure: Failure) -> Any:
         """Give what those who wait are given for a failure: that, or an old value."""
-        owner = self._owner()
-        if owner is None or flight.is_detached:
-            return failure
-        old = owner.take_failure(flight, failure)
+        old = MISSING if flight.is_detached else self.owner.take_failure(flight, failure)
         return failure if old is MISSING else old
 
     def _land(self, table: dict[K, Flight[K]], flight: Flight[K]) -> None:
@@ -345,8 +342,10 @@ class Flights(Generic[K, V]):
             table.pop(flight.key, None)  # as in `unlink`
         if flight.is_detached:
             self.tables.forget(flight)
+        if flight.is_refresh:
+            self.tables.end_refresh(flight)
         if flight.waiters:
-            self._hand_out(flight, flight.outcome)
+            flight.hand_out(flight.outcome)
         # A landed flight lets go of all: its context may be kept by a task that the load has left behind.
         flight.task = flight.owner = flight.plan = None
         if flight.grace is not None or flight.limits or flight.epoch is not None or flight.said is not None:
@@ -361,13 +360,6 @@ class Flights(Generic[K, V]):
         flight.grace = flight.epoch = flight.said = None
         flight.limits = ()
 
-    def _hand_out(self, flight: Flight[K], outcome: Any) -> None:
-        waiters, flight.waiters = flight.waiters, {}
-        overtaken_at = flight.overtaken_at
-        for future, came in waiters.items():
-            if not future.done():
-                future.set_result(outcome if overtaken_at is None or came < overtaken_at else AGAIN)
-
     # --- time limits ------------------------------------------------------------------------------------------------
 
     def _limit(self, loop: asyncio.AbstractEventLoop, flight: Flight[K], plan: Plan) -> None:
@@ -380,20 +372,19 @@ class Flights(Generic[K, V]):
 
     def _serve_old(self, flight: Flight[K]) -> None:
         """Let those who wait have an old value, if there is one, and the load go on without them."""
-        owner = self._owner()
-        if owner is None or flight.landed or flight.is_detached:
+        if flight.landed or flight.is_detached:
             return
         flight.is_late = True
-        old = owner.fallback(flight)
+        old = self.owner.fallback(flight)
         if old is not MISSING:
             flight.goes_on = True
-            self._hand_out(flight, old)
+            flight.hand_out(old)
 
     def _time_out(self, loop: asyncio.AbstractEventLoop, flight: Flight[K]) -> None:
         """Give a load up: tell those who wait, and let the next call begin anew, however long it takes to end."""
         if flight.landed or flight.is_abandoned:
             return
         self.counts.timeouts += 1
-        outcome = self._instead(flight, Failure(LoadTimeout(*self._known_as(flight)), None))
+        outcome = self._instead(flight, Failure(LoadTimeout(*flight.known_as()), None))
         self._cancel(loop, flight)
-        self._hand_out(flight, outcome)
+        flight.hand_out(outcome)

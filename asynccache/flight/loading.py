@@ -95,8 +95,8 @@ def current_load() -> Load:
     if flight is None or plan is None or not isinstance(flight.owner, Flights):
         raise RuntimeError("there is no load here: current_load() is for code that a cache calls to load a value")
     if flight.said is None:
-        owner: Flights[Any, Any] = flight.owner  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-        stale, old_tags = owner.kept_value(flight.key)
+        flights: Flights[Any, Any] = flight.owner  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+        stale, old_tags = flights.owner.kept_value(flight.key)
         flight.said = Load(plan.own_key(flight.key), plan, stale, old_tags)
     load: Load = flight.said
     return load

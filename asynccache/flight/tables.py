@@ -22,6 +22,7 @@ class FlightTables(PerLoop[dict[K, Flight[K]]]):
     def __init__(self) -> None:
         super().__init__(dict)
         self._unlinked: set[Flight[K]] = set()
+        self._refreshes: set[Flight[K]] = set()
         _tables.add(self)
 
     def of(self, key: K) -> list[Flight[K]]:
@@ -44,7 +45,28 @@ class FlightTables(PerLoop[dict[K, Flight[K]]]):
 
     def refreshes(self) -> int:
         """Count the refreshes under way."""
-        return sum(flight.is_refresh for flight in self.airborne())
+        return len(self._refreshes)
+
+    def begin_refresh(self, flight: Flight[K]) -> None:
+        """Note of a refresh that begins."""
+        self._refreshes.add(flight)
+
+    def end_refresh(self, flight: Flight[K]) -> None:
+        """Note that a refresh has ended."""
+        self._refreshes.discard(flight)
+
+    def drop_closed(self) -> None:
+        """Forget loops that were closed, and the refreshes that were left behind on them."""
+        super().drop_closed()
+        for flight in list(self._refreshes):
+            task = flight.task
+            if task is not None and task.get_loop().is_closed():
+                self._refreshes.discard(flight)
+
+    def clear(self) -> None:
+        """Forget all loops, in a forked child."""
+        super().clear()
+        self._refreshes.clear()
 
     def airborne(self) -> list[Flight[K]]:
         """All loads that have not ended, those included that nobody can join any more."""

@@ -113,4 +113,8 @@ def tags_of(option: TagsOf, value: object, args: tuple[Any, ...], kwargs: Mappin
         TypeError: the function gave something else than strings.
         Exception: whatever the function raises.
     """
-    return read_tags("what tags() returns", option(value, *args, **kwargs)) if callable(option) else option
+    return (
+        read_tags("what tags() returns", option(value, *args, **kwargs), is_private=True)
+        if callable(option)
+        else option
+    )

@@ -162,8 +162,12 @@ class EntryStore(Generic[K, V]):
             self._date(entry, terms, plan, self.rules.clock(), self._gone_at(entry), entry.load_time)
         return True
 
-    def forget_all(self) -> list[Removed]:
-        """Remove all entries, and give those that there is somebody to be told of."""
+    def forget_all(self, *, at_once: bool = False) -> list[Removed]:
+        """Remove all entries, and give those that there is somebody to be told of.
+
+        Args:
+            at_once: give back their memory at once, however long that takes.
+        """
         self._due.clear()
         # By way of `dict`: a hit in another thread may just be moving a key of an `OrderedDict`.
         entries: list[Any] = list(dict.values(self.entries))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
@@ -171,7 +175,9 @@ class EntryStore(Generic[K, V]):
         if self.notices.hears:
             return [(entry.key, entry.value, EvictionCause.CLEARED) for entry in entries]
         self.notices.counts[EvictionCause.CLEARED] += len(entries)
-        if len(entries) > _FREED_AT_ONCE and is_in_loop():  # to give back so much memory takes the interpreter long
+        if (
+            not at_once and len(entries) > _FREED_AT_ONCE and is_in_loop()
+        ):  # to give back so much memory takes the interpreter long
             self._due.discard(entries)
             self._wake_sweeper()
         return []

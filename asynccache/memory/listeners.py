@@ -102,7 +102,10 @@ class EvictionNotices:
             for listener in self._plain:
                 try:
                     listener(key, value, cause)
-                except Exception as error:  # one listener's mistake must not keep others from hearing
+                except (
+                    Exception,
+                    asyncio.CancelledError,
+                ) as error:  # one listener's mistake must not keep others from hearing
                     self.report(_WHOSE, error)
 
     def reset_counts(self) -> None:

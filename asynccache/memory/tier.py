@@ -131,8 +131,9 @@ class MemoryTier(Generic[K, V]):
             return self._outlast(flight, plan)
         if isinstance(error, LeftOut) and not failure.is_left_out:
             error = KeyError(*error.args)  # left out elsewhere: here it is an error like any other
-        terms = terms_of_error(self._cache, plan, flight.said, plan.own_key(flight.key), error, ttl)
-        self._take(flight, plan, cast("V", RememberedError(error)), terms)
+        remembered = RememberedError(error)
+        terms = terms_of_error(self._cache, plan, flight.said, plan.own_key(flight.key), remembered.again(), ttl)
+        self._take(flight, plan, cast("V", remembered), terms)
         return MISSING
 
     def _drop_answered(self, flight: Flight[K]) -> None:
@@ -159,9 +160,8 @@ class MemoryTier(Generic[K, V]):
             return MISSING
         old: V | Missing = value_of(entry)
         if old is not MISSING:
-            self.flights.counts.stale += (
-                len(flight.waiters) + flight.boarding
-            )  # who waits in its first step is in no list
+            # Who waits in the load's own first step is in no list.
+            self.flights.counts.fallbacks += len(flight.waiters) + flight.boarding
         return old
 
     # --- storing ----------------------------------------------------------------------------------------------------
@@ -172,7 +172,7 @@ class MemoryTier(Generic[K, V]):
         Raises:
             TypeError: the value can be awaited or iterated only once.
         """
-        refuse_single_use(value, plan.name)
+        refuse_single_use(value, plan.name, was_loaded=False)
         terms = self._fixed or self._appraise(plan, None, key, value, args, kwargs)
         gone: list[Removed] = []
         with self.store.lock:
@@ -268,7 +268,8 @@ class MemoryTier(Generic[K, V]):
     def claim(self, key: K) -> bool:
         """Tell whether a load of `key` may be started behind: whoever may, does so, and then calls `release`."""
         with self.store.lock:
-            self.flights.tables.drop_closed()
+            if self.flights.tables.is_flying(key):
+                self.flights.tables.drop_closed()
             if key in self._claimed or self.flights.tables.is_flying(key):
                 return False
             self._claimed.add(key)
@@ -308,12 +309,16 @@ class MemoryTier(Generic[K, V]):
         self.store.notices.reset_counts()
         self.flights.counts = LoadCounts()
 
-    def forget_all(self) -> None:
-        """Forget all values, and what loads in the air will bring."""
+    def forget_all(self, *, at_once: bool = False) -> None:
+        """Forget all values, and what loads in the air will bring.
+
+        Args:
+            at_once: give back their memory at once, however long that takes.
+        """
         with self.store.lock:
             self._watches.note_all()
             self.flights.tables.detach_all()
-            gone = self.store.forget_all()
+            gone = self.store.forget_all(at_once=at_once)
         self.store.tell(gone)
 
     # --- the whole --------------------------------------------------------------------------------------------------
@@ -325,9 +330,11 @@ class MemoryTier(Generic[K, V]):
             wait: let loads end by themselves; else they are cancelled.
         """
         self.flights.closed = True
-        await drain(self.flights, cancel=not wait, everywhere=True)
-        self.store.sweeper.stop(asyncio.get_running_loop())
-        self.forget_all()
+        try:
+            await drain(self.flights, cancel=not wait, everywhere=True)
+        finally:  # also if whoever closes does not wait until the end
+            self.forget_all(at_once=True)
+            self.store.sweeper.stop(asyncio.get_running_loop())
         await self.store.notices.drain()
 
     async def settle(self, *, wait: bool) -> None:
@@ -340,6 +347,7 @@ class MemoryTier(Generic[K, V]):
         """Make the tier fit for use in a forked child: the parent's other threads are not there any more."""
         self.flights.tables.forget_unlinked()
         self._claimed.clear()
+        self._watches = Watches()
         if self.store.lock.acquire(blocking=False):
             self.store.lock.release()
             return
@@ -352,7 +360,7 @@ class MemoryTier(Generic[K, V]):
         return CacheStats(
             hits=hits + counts.hits,
             misses=counts.misses,
-            stale=counts.stale,
+            stale=counts.stale + counts.fallbacks,
             coalesced=counts.coalesced,
             loads=counts.loads,
             failures=counts.failures,
@@ -362,6 +370,7 @@ class MemoryTier(Generic[K, V]):
             refreshes=counts.refreshes,
             evictions=dict(self.store.notices.counts),
             callback_errors=self.store.notices.callback_errors,
+            notices_dropped=self.store.notices.dropped,
             in_flight=self.flights.tables.count(self.flights),
             size=len(self.store.entries),
             weight=self._cache.weight,

@@ -52,14 +52,24 @@ _LASTING: Final = ("stale", "stale_if_error", "refresh_ahead", "early", "errors"
 _OF_TTL: Final = ("stale", "stale_if_error", "refresh_ahead", "early")
 
 
-def refuse_unknown(given: Iterable[str], known: Iterable[str], whose: str) -> None:
+def refuse_unknown(
+    given: Iterable[str], known: Iterable[str], whose: str, *, elsewhere: Mapping[str, str] | None = None
+) -> None:
     """Refuse options that there are not.
+
+    Args:
+        given: the names of what was given.
+        known: the names of all options.
+        whose: who has them.
+        elsewhere: what to say of options that others have.
 
     Raises:
         TypeError: it names the nearest that there is.
     """
     names = sorted(known)
     for option in set(given).difference(names):
+        if elsewhere is not None and option in elsewhere:
+            raise TypeError(elsewhere[option])
         alike = difflib.get_close_matches(option, names, 1)
         hint = f"did you mean {alike[0]!r}?" if alike else f"it has {', '.join(names)}"
         raise TypeError(f"{whose} has no option {option!r}: {hint}")
@@ -79,6 +89,19 @@ def refuse_without_ttl(options: Mapping[str, Any]) -> None:
     for option in _OF_TTL:
         if options.get(option) is not None and options.get("ttl") is None:
             raise ValueError(f"{option} requires ttl to be set: it counts from there")
+
+
+def refuse_backoff_alone(options: Mapping[str, Any]) -> None:
+    """Refuse a back-off where there is never an old value to serve meanwhile.
+
+    Raises:
+        ValueError: with what to write.
+    """
+    if options.get("error_backoff") is not None and all(options.get(option) is None for option in _OF_TTL):
+        raise ValueError(
+            f"error_backoff requires one of {', '.join(_OF_TTL)}: it spares a source that fails while there is an old "
+            "value; to remember failures where there is none, write errors={...: seconds}"
+        )
 
 
 def read_plan(

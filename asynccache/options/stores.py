@@ -6,7 +6,7 @@ They are the same for `async_cached` and for `Cache`: how much it holds, who has
 import copy as copying
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Final, Literal, TypeAlias
 
 from asynccache.callables import accepts, refuse_coroutine_function
@@ -98,6 +98,9 @@ class StoreOptions:
             listeners=self.listeners,
             max_refreshes=self.max_refreshes,
         )
+
+
+STORE_OPTIONS: Final = frozenset(option.name for option in fields(StoreOptions) if option.init)
 
 
 def _read_copy(value: Copy | None) -> Callable[[Any], Any] | None:

@@ -98,7 +98,13 @@ def write(path: str | os.PathLike[str], entries: Iterable[SavedEntry], *, saved_
     Raises:
         OSError: the file cannot be written.
     """
-    target = Path(path)
+    try:
+        return _write(Path(path), entries, saved_at=saved_at, name=name)
+    except OSError as error:  # which speaks of a file that nobody knows
+        raise OSError(error.errno, error.strerror, os.fspath(path)) from error
+
+
+def _write(target: Path, entries: Iterable[SavedEntry], *, saved_at: float, name: str) -> SnapshotReport:
     handle, temporary = tempfile.mkstemp(prefix=".snapshot-", dir=target.parent)  # for its owner's eyes only
     try:
         with os.fdopen(handle, "wb") as file:

@@ -61,9 +61,8 @@ def _takes_instance(function: Callable[..., Any]) -> bool:
     parameters = list(inspect.signature(function).parameters.values())
     takes_instance = bool(parameters) and parameters[0].name == "self"
     others = parameters[1:] if takes_instance else parameters
-    required = [p for p in others if p.default is Parameter.empty and p.kind is not Parameter.VAR_KEYWORD]
     by_position = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
-    if len(required) != 1 or required[0].kind not in by_position:
+    if len(others) != 1 or others[0].kind not in by_position:
         name = getattr(function, "__qualname__", repr(function))
         raise TypeError(f"{name} must take a list of keys, and nothing else: async def {name.rpartition('.')[2]}(keys)")
     return takes_instance

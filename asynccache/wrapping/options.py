@@ -135,7 +135,9 @@ def _sample_call(parameters: Parameters) -> tuple[list[None], dict[str, None]]:
     )
 
 
-def explain_unhashable(name: str, has_key_function: bool) -> Callable[[TypeError, object, dict[str, object]], NoReturn]:
+def explain_unhashable(
+    name: str, has_key_function: bool, *, takes_one: bool = False
+) -> Callable[[TypeError, object, dict[str, object]], NoReturn]:
     """Make the function that says which argument has no hash, and what to do about it."""
 
     def explain(error: TypeError, key: object, arguments: dict[str, object]) -> NoReturn:
@@ -144,6 +146,11 @@ def explain_unhashable(name: str, has_key_function: bool) -> Callable[[TypeError
             raise TypeError(
                 f"the key= function of {name} gave an unhashable {type(key).__name__}: "
                 "let it give something that can be in a dict, such as a tuple"
+            ) from None
+        if takes_one and isinstance(key, list):
+            short_name = name.rpartition(".")[2]
+            raise TypeError(
+                f"{name} is called with one key: await asyncio.gather(*[{short_name}(key) for key in keys])"
             ) from None
         for argument, value in arguments.items():
             if not has_key_function and not _is_hashable(value):

@@ -5,8 +5,8 @@ Decides which options go together, and what they mean for the wrapper, the store
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
-from dataclasses import fields, replace
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 from asynccache.cache.cache import Cache, works_of
@@ -15,7 +15,7 @@ from asynccache.flight.plan import Plan
 from asynccache.hitpath.compiled import CompiledFunction, HitOptions
 from asynccache.hitpath.parameters import KeyOptions, Parameters, plain_name
 from asynccache.options import loads as load_options
-from asynccache.options.stores import StoreOptions
+from asynccache.options.stores import STORE_OPTIONS, StoreOptions
 from asynccache.protocols import Clock, SupportsTimers
 from asynccache.wrapping import options as read
 from asynccache.wrapping.recipe import Recipe
@@ -26,14 +26,20 @@ _Compile: TypeAlias = Callable[[HitOptions, type[BoundedCache[Any, Any]], Mappin
 
 
 class Settings:
-    """The options of one decoration, read and checked as far as that goes without the function."""
+    """The options of one decoration, read and checked as far as that goes without the function.
 
-    def __init__(self, options: Mapping[str, Any]) -> None:
-        load_options.refuse_unknown(options, _OPTIONS, "async_cached()")
-        self.cache: Cache | None = read.read_cache(options.get("cache"), options, _STORE_OPTIONS - {"name"})
+    Args:
+        options: as users write them.
+        own: names of further options, which a batched function has.
+    """
+
+    def __init__(self, options: Mapping[str, Any], *, own: Collection[str] = ()) -> None:
+        load_options.refuse_unknown(options, {*_OPTIONS, *own}, "async_cached.batched()" if own else "async_cached()")
+        self.is_batched = bool(own)
+        self.cache: Cache | None = read.read_cache(options.get("cache"), options, STORE_OPTIONS - {"name"})
         self.version = read.read_version(options.get("version", 1), self.cache)
         self.load = {name: value for name, value in options.items() if name in load_options.LOAD_OPTIONS}
-        self.store = StoreOptions(**{name: value for name, value in options.items() if name in _STORE_OPTIONS})
+        self.store = StoreOptions(**{name: value for name, value in options.items() if name in STORE_OPTIONS})
         self.key, self.ignore = options.get("key"), options.get("ignore", ())
         self.typed: bool = options.get("typed", False)
         read.read_typed(self.typed)
@@ -44,6 +50,7 @@ class Settings:
                 raise ValueError("typed, ignore and vary go into a key that we make: with key=, let that see to them")
         if self.cache is None:
             load_options.refuse_without_ttl(self.load)
+            load_options.refuse_backoff_alone(self.load)
         self._plan("", nobody, lambda _option, function: function)  # what is wrong whatever the function
 
     @property
@@ -120,7 +127,7 @@ class Settings:
         plan = self._plan(name, function, of_result)
         rules = store.rules(name, expires=plan.expiry.ttl is not None, is_lasting=plan.is_lasting)
         hit_options = HitOptions(
-            stores=store.stores and (plan.expiry.ttl != 0 or plan.freshness.lasts > 0),
+            stores=store.stores and (plan.expiry.ttl != 0 or plan.is_lasting),
             expires=rules.can_expire,
             slides=rules.idle is not None,
             copies=store.copier is not None,
@@ -144,13 +151,12 @@ class Settings:
         names: dict[str, object] = {f"vary_{i}": variable.get for i, variable in enumerate(self.vary)}
         names |= {f"unset_{i}": read.unset(variable) for i, variable in enumerate(self.vary)}
         names["key_of"] = self.key
-        names["explain"] = read.explain_unhashable(own_name, self.key is not None)
+        names["explain"] = read.explain_unhashable(own_name, self.key is not None, takes_one=self.is_batched)
         return names
 
 
-_STORE_OPTIONS = frozenset(option.name for option in fields(StoreOptions) if option.init)
 _OPTIONS = (
-    _STORE_OPTIONS | load_options.LOAD_OPTIONS - {"weight"} | {"key", "ignore", "typed", "vary", "cache", "version"}
+    STORE_OPTIONS | load_options.LOAD_OPTIONS - {"weight"} | {"key", "ignore", "typed", "vary", "cache", "version"}
 )
 
 

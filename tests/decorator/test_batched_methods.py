@@ -189,5 +189,5 @@ def test_what_is_no_method_of_an_instance() -> None:
             async def prices(this, keys: list[int]) -> list[int]:  # noqa: N805
                 return keys
 
-    with pytest.raises(TypeError, match="right above"):
+    with pytest.raises(TypeError, match="write @staticmethod above"):
         async_cached.batched()(staticmethod(Shop.static))  # type: ignore[arg-type]

@@ -15,9 +15,9 @@ async def test_it_is_a_function_of_one_key() -> None:
     """Name, module and documentation are the function's own; its parameter is one key, by position or by name."""
 
     @async_cached.batched(max_size=5)
-    async def load_users(ids: list[int], depth: int = 1) -> list[int]:
+    async def load_users(ids: list[int]) -> list[int]:
         """Load users."""
-        return [depth * one for one in ids]
+        return ids
 
     function: Any = load_users
     assert (function.__name__, function.__doc__, function.__module__) == ("load_users", "Load users.", __name__)
@@ -126,7 +126,7 @@ def test_what_cannot_be_decorated(function: Callable[..., Any], words: str) -> N
         (ValueError, "max_wait", {"max_wait": "1"}),
         (ValueError, "max_wait must be a finite number", {"max_wait": float("inf")}),
         (ValueError, "max_wait must be a finite number", {"max_wait": None}),
-        (TypeError, r"async_cached\(\) has no option 'max_sizes'", {"max_sizes": 5}),
+        (TypeError, r"batched\(\) has no option 'max_sizes': did you mean 'max_size'", {"max_sizes": 5}),
         (ValueError, "stale requires ttl", {"stale": 5}),
     ],
 )

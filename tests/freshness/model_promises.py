@@ -284,7 +284,7 @@ class Model:
             "ttl": (lambda value, _key: p.ttl_of(value)) if p.ttl == "by value" else p.ttl,
             "stale": p.stale or None,
             "stale_if_error": p.stale_if_error or None,
-            "error_backoff": p.error_backoff,
+            "error_backoff": p.error_backoff if p.stale or p.stale_if_error or p.refresh_ahead < 1 else None,
             "refresh_ahead": p.refresh_ahead if p.refresh_ahead < 1 else None,
             "idle": p.idle,
             "tags": {"none": None, "fixed": ("fixed",), "by value": p.tags_of}[p.tags],

@@ -193,7 +193,8 @@ def test_a_loop_closed_by_hand_makes_no_noise() -> None:
     gc.collect()
     print(notices.callback_errors)
     """
-    assert output_of(script).split("\n")[:4] == ["hears 1", "hears 1", "ends", "0"]
+    said = output_of(script).split("\n")[:4]  # the first one ends when its loop is collected, sooner or later
+    assert (sorted(said[:3]), said[3]) == (["ends", "hears 1", "hears 1"], "0")
 
 
 def test_system_exit_in_a_listener_ends_the_program() -> None:

@@ -84,9 +84,9 @@ def made() -> None:
     Cache(on_evict=awaited_listener, tags=tags_of_user)
     Cache("redis://")  # type: ignore[misc, call-arg, arg-type, unused-ignore]
     Cache(maxsize="8")  # type: ignore[arg-type]
-    Cache(ttls=5)  # type: ignore[call-arg]
-    Cache(key=str)  # type: ignore[call-arg]
-    Cache(weight=5)  # type: ignore[call-arg]
+    Cache(ttls=5)  # type: ignore[arg-type]
+    Cache(key=str)  # type: ignore[arg-type]
+    Cache(weight=5)  # type: ignore[arg-type]
     Cache(copy="deeply")  # type: ignore[arg-type]
     Cache(errors=[LookupError])  # type: ignore[arg-type]
     Cache(on_evict=made)  # type: ignore[arg-type]
