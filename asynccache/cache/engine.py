@@ -151,9 +151,13 @@ class Engine:
             slides=self.options.idle_seconds is not None,
             copies=self.options.copier is not None,
             lasts=True,
-            may_stay=self.options.idle_seconds is None,
+            may_stay=self.may_stay(self.defaults.get("ttl")),
             can_be_bypassed=True,
         )
+
+    def may_stay(self, ttl: object) -> bool:
+        """Tell whether many entries are kept for ever, so that hits on them should not look at the clock."""
+        return self.options.idle_seconds is None and (ttl is None or callable(ttl))
 
     def names(self) -> dict[str, object]:
         """What the source of look-ups refers to by name."""

@@ -108,8 +108,7 @@ class Settings:
             raise TypeError(
                 f"{own_name} is no plain function, and has no name of its own in a cache: give it one by name="
             )
-        ttl = self._merged().get("ttl")
-        may_stay = engine.options.idle_seconds is None and (ttl is None or callable(ttl))
+        may_stay = engine.may_stay(self._merged().get("ttl"))
         return SharedRecipe(
             function=function,
             cache=cache,
