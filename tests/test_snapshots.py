@@ -1,6 +1,7 @@
 """Snapshots: a file that is whole or is not there, and of which nothing is believed unless all of it is right."""
 
 import enum
+import math
 import os
 import stat
 import sys
@@ -22,7 +23,7 @@ ENTRIES: Final = [
     SavedEntry(
         key=("load", 5), value={"name": "Ann", "at": b"\x00\n"}, ttl=59.5, tags=("users", "ann"), namespace=("shop",)
     ),
-    SavedEntry(key="stale", value=None, ttl=-3.0),
+    SavedEntry(key="stale", value=None, ttl=-3.0, promises=(60.0, math.inf, 1.0, 0.8, 1.0)),
     SavedEntry(key=(1, None, "x"), value=(1, {2}), ttl=None, namespace=("shop", 2)),
 ]
 
@@ -175,13 +176,16 @@ def test_the_problem_is_told(path: Path, words: str, data: bytes) -> None:
     [
         [FIRST], [FIRST, b""], [FIRST, b"{}"], [FIRST, b"5"], [FIRST, b"[]"], [FIRST, b'{"name":5,"saved_at":1.0}'],
         [FIRST, b'{"name":"a","saved_at":1}'], [FIRST, b'{"name":"a","saved_at":{"$float":"nan"}}'],
-        *([FIRST, HEADER, line] for line in (
-            b"", b"{", b"5", b"[]", b'["key","value",1.0,[]]', b'["key","value",1.0,[],[],5]',
-            b'["key","value","1",[],[]]',
-            b'["key","value",1,[],[]]', b'["key","value",true,[],[]]', b'["key","value",{"$float":"nan"},[],[]]',
-            b'["key","value",null,[5],[]]', b'["key","value",null,"ab",[]]', b'["key","value",null,[],"ab"]',
-            b'["key","value",null,null,[]]', b'[["key"],"value",null,[],[]]', b'["key","value",null,[],[[]]]',
-            b'{"$tuple":["key","value",null,[],[]]}', b'["key",{"$exec":"print()"},null,[],[]]',
+        *([FIRST, HEADER, line.replace(b"ALL", b"[0.0,0.0,1.0,1.0,0.0]")] for line in (
+            b"", b"{", b"5", b"[]", b'["key","value",1.0,[],[]]', b'["key","value",1.0,[],[],ALL,5]',
+            b'["key","value","1",[],[],ALL]', b'["key","value",1,[],[],ALL]', b'["key","value",true,[],[],ALL]',
+            b'["key","value",{"$float":"nan"},[],[],ALL]', b'["key","value",null,[5],[],ALL]',
+            b'["key","value",null,"ab",[],ALL]', b'["key","value",null,[],"ab",ALL]',
+            b'["key","value",null,null,[],ALL]', b'[["key"],"value",null,[],[],ALL]',
+            b'["key","value",null,[],[[]],ALL]', b'{"$tuple":["key","value",null,[],[],ALL]}',
+            b'["key",{"$exec":"print()"},null,[],[],ALL]', b'["key","value",1.0,[],[],5]',
+            b'["key","value",1.0,[],[],[0.0,0.0,1.0,1.0]]', b'["key","value",1.0,[],[],[0,0.0,1.0,1.0,0.0]]',
+            b'["key","value",1.0,[],[],[-1.0,0.0,1.0,1.0,0.0]]',
         )),
     ],
 )  # fmt: skip
@@ -189,6 +193,8 @@ def test_what_no_snapshot_says(path: Path, lines: list[bytes]) -> None:
     """A file with a right checksum, that says what is never written, is not believed either."""
     assert refused(path, sealed(*lines))
     assert read(GOLDEN).problem is None
+    path.write_bytes(sealed(FIRST, HEADER, b'["key","value",1.0,[],[],[0.0,0.0,1.0,1.0,0.0]]'))
+    assert read(path).problem is None  # so each is refused for the one thing that is wrong with it
 
 
 def test_no_file(path: Path) -> None:

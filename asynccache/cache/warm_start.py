@@ -7,7 +7,7 @@ overwritten. The file itself is the business of `snapshots.py`. It is written an
 import math
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, fields, replace
 from os import PathLike
 from typing import Any, TypeVar
 
@@ -16,6 +16,7 @@ from anyio.lowlevel import checkpoint
 
 from asynccache.cache.engine import Engine
 from asynccache.core.expiry import Expiry
+from asynccache.core.freshness import Freshness
 from asynccache.core.generations import Tag
 from asynccache.core.keys import split_key
 from asynccache.memory.appraisal import Terms
@@ -88,6 +89,7 @@ def _saved(engine: Engine) -> Iterator[SavedEntry | None]:
                 ttl=None if left == math.inf else left,
                 tags=names_of(entry),
                 namespace=() if scope is None else _path(scope),
+                promises=astuple(entry.freshness),
             )
 
 
@@ -122,7 +124,7 @@ async def restore(engine: Engine, path: Path, *, wall: Callable[[], float] = tim
         expired = 0
         async for saved in in_slices(iter(found.entries)):
             left = None if saved.ttl is None else saved.ttl - away
-            if left is not None and left + engine.root_plan.freshness.lasts <= 0:
+            if left is not None and left + _freshness(saved).lasts <= 0:
                 expired += 1
             else:
                 adopted.add(_adopt(engine, saved, left, watch))
@@ -137,6 +139,12 @@ def _adopt(engine: Engine, saved: SavedEntry, left: float | None, watch: Watch) 
     path = saved.namespace
     scopes = tuple([engine.scope(path[: i + 1]) for i in range(len(path))])
     # What is left of its time was drawn by lot once; it is not lengthened again.
-    plan = replace(engine.root_plan, scope=scopes, expiry=Expiry(idle=engine.options.idle_seconds))
+    expiry = Expiry(idle=engine.options.idle_seconds)
+    plan = replace(engine.root_plan, scope=scopes, expiry=expiry, freshness=_freshness(saved))
     key = (scopes[-1], saved.key) if scopes else saved.key
     return key if engine.tier.adopt(plan, key, saved.value, Terms(1, left, saved.tags), watch) else MISSING
+
+
+def _freshness(saved: SavedEntry) -> Freshness:
+    """What was promised when it was stored."""
+    return Freshness(**{field.name: part for field, part in zip(fields(Freshness), saved.promises, strict=True)})

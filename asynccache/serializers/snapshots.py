@@ -13,11 +13,12 @@ import math
 import os
 import tempfile
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import IO, Any, Final
 
+from asynccache.core.freshness import Freshness
 from asynccache.serializers.typed_json import Unencodable, decode, encode
 
 VERSION: Final = 1
@@ -30,6 +31,9 @@ _SEAL: Final = b" entries, BLAKE2b "
 """What stands in the last line between the number of entries and the checksum."""
 
 
+_PLAIN: Final[tuple[float, ...]] = astuple(Freshness())
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SavedEntry:
     """One entry, as it is saved.
@@ -40,6 +44,7 @@ class SavedEntry:
             served stale.
         tags: names by which it can be invalidated.
         namespace: what the cache keeps it under, besides its key.
+        promises: the numbers of its `Freshness`, in the order of their definition.
     """
 
     key: object
@@ -47,6 +52,7 @@ class SavedEntry:
     ttl: float | None
     tags: tuple[str, ...] = ()
     namespace: tuple[object, ...] = ()
+    promises: tuple[float, ...] = _PLAIN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +164,7 @@ def _last_line(count: int, checksum: str) -> bytes:
 def _line_of(entry: SavedEntry) -> bytes:
     tags = [str.__str__(tag) for tag in entry.tags]  # also those of an enumeration of strings
     ttl = None if entry.ttl is None else float(entry.ttl)
-    return encode([entry.key, entry.value, ttl, tags, list(entry.namespace)])
+    return encode([entry.key, entry.value, ttl, tags, list(entry.namespace), [float(part) for part in entry.promises]])
 
 
 def _parsed(data: bytes) -> Snapshot:
@@ -200,11 +206,12 @@ def _header(header: Any) -> tuple[str, float]:
 
 
 def _entry(fields: Any) -> SavedEntry:
-    key, value, ttl, tags, namespace = fields
-    entry = SavedEntry(key=key, value=value, ttl=ttl, tags=(*tags,), namespace=(*namespace,))
+    key, value, ttl, tags, namespace, promises = fields
+    entry = SavedEntry(key=key, value=value, ttl=ttl, tags=(*tags,), namespace=(*namespace,), promises=(*promises,))
     hash((key, entry.namespace))
-    lists = all(isinstance(part, list) for part in (fields, tags, namespace))
+    lists = all(isinstance(part, list) for part in (fields, tags, namespace, promises))
     tagged = all(type(tag) is str for tag in entry.tags)
-    if not (lists and tagged and (ttl is None or (type(ttl) is float and not math.isnan(ttl)))):
+    promised = len(promises) == len(_PLAIN) and all(type(part) is float and part >= 0 for part in promises)
+    if not (lists and tagged and promised and (ttl is None or (type(ttl) is float and not math.isnan(ttl)))):
         raise ValueError
     return entry
