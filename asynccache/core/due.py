@@ -48,10 +48,12 @@ class DueEntries(Generic[K]):
         """Note that the entry of a key is of no use from a moment on."""
         self._wheel.add(key, until, now)
 
-    def purge_soon(self, now: float) -> None:
-        """Note that there may be entries that a tag has made invalid."""
-        if self._entries and self._purge_at == math.inf:
-            self._purge_at = now + _PURGE_DELAY + len(self._entries) / _PURGED_A_SECOND
+    def purge_soon(self, now: float) -> bool:
+        """Note that there may be entries that a tag has made invalid; tell whether that was not known yet."""
+        if not self._entries or self._purge_at < math.inf:
+            return False
+        self._purge_at = now + _PURGE_DELAY + len(self._entries) / _PURGED_A_SECOND
+        return True
 
     def discard(self, entries: list[Entry[K, Any]]) -> None:
         """Take entries that nobody needs any more, to be given back little by little."""

@@ -6,9 +6,11 @@ runs under it, except for the keys' own `__hash__` and `__eq__`.
 """
 
 import asyncio
+import contextvars
 import math
 import random
 import threading
+import weakref
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
@@ -186,8 +188,20 @@ class EntryStore(Generic[K, V]):
         """Make invalid, in no more time than it takes to say so, all entries that carry one of these tags."""
         for tag in tags:
             self.generations.invalidate(tag)
-        self._due.purge_soon(self.rules.clock())
-        self._wake_sweeper()
+        if self._due.purge_soon(self.rules.clock()):
+            self._wake_soon()
+
+    def _wake_soon(self) -> None:
+        """Wake the sweeper in the next turn of the loop, so that whoever invalidates need not wait for that."""
+        if is_in_loop():
+            loop = asyncio.get_running_loop()
+            loop.call_soon(self._wake, weakref.ref(self), context=contextvars.Context())
+
+    @staticmethod
+    def _wake(ref: "weakref.ref[Any]") -> None:
+        store: EntryStore[Any, Any] | None = ref()
+        if store is not None:
+            store._wake_sweeper()
 
     def reset(self) -> None:
         """Forget all entries, and what another thread may have left half-done, without telling anybody."""
