@@ -5,6 +5,7 @@ failed is not asked again, and a cache may be switched off for a while. Which of
 here it is done.
 """
 
+import asyncio
 import random
 from collections.abc import Hashable, Mapping
 from typing import Any, Final, Generic, TypeVar, cast
@@ -115,6 +116,9 @@ class ReadThrough(Generic[K, V]):
     def _refresh(self, plan: Plan, entry: LastingEntry[K, V], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         """Start a refresh behind, unless there is one or there are too many."""
         flights = self._tier.flights
+        here = flights.tables.states.get(id(asyncio.get_running_loop()))
+        if here is not None and entry.key in here:  # as it is most often, while old values are served
+            return
         if flights.closed or not self._tier.claim(entry.key):
             return
         try:
