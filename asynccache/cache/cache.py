@@ -182,7 +182,7 @@ class Cache:
             TypeError, ValueError: an option that cannot be meant, or a value that can be read only once.
             CacheClosed: the cache was closed.
         """
-        plan = self._plans.of(options)
+        plan = self._plans.of_storing(options)
         self._engine.set(plan, self._key(key), value, (), {})
 
     async def delete(self, key: Hashable) -> bool:
@@ -216,7 +216,7 @@ class Cache:
     async def set_many(self, values: Mapping[Any, Any], **options: Unpack[LoadOptions]) -> None:
         """Store several values; the options hold for each."""
         self._engine.refuse_closed()
-        plan = self._plans.of(options)
+        plan = self._plans.of_storing(options)
         for key, value in _items(values):
             self._engine.set(plan, self._key(key), value, (), {})
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 from asynccache.cache.engine import Engine
 from asynccache.core.generations import read_tags
 from asynccache.flight.plan import Plan
+from asynccache.options.loads import OF_LOADS_ONLY
 from asynccache.protocols import MISSING
 
 _MOST: Final = 128
@@ -24,6 +25,16 @@ class CallPlans:
         self._engine = engine
         self.plan = plan
         self._known: dict[object, Plan] = {}
+
+    def of_storing(self, options: Mapping[str, Any]) -> Plan:
+        """Give the plan of storing a value with these options.
+
+        Raises:
+            TypeError, ValueError: an option that cannot be meant, or that only loads have.
+        """
+        for option in OF_LOADS_ONLY.intersection(options):
+            raise TypeError(f"{option} is about loading, and a value that is set is not loaded: leave it out")
+        return self.of(options)
 
     def of(self, options: Mapping[str, Any]) -> Plan:
         """Give the plan of a call with these options.

@@ -46,6 +46,9 @@ class LoadOptions(TypedDict, total=False):
 
 LOAD_OPTIONS: Final = frozenset(LoadOptions.__annotations__)
 
+OF_LOADS_ONLY: Final = frozenset({"timeout", "soft_timeout", "errors", "on_abandon", "context"})
+"""Options that mean nothing where a value is simply stored."""
+
 _LASTING: Final = ("stale", "stale_if_error", "refresh_ahead", "early", "errors", "tags")
 """Options that need more of an entry than a deadline."""
 

@@ -1,5 +1,7 @@
 """Options of calls are read once, and mean the same every time."""
 
+from typing import Any
+
 import pytest
 
 from asynccache import Cache
@@ -60,3 +62,16 @@ async def test_options_that_have_no_hash() -> None:
     with pytest.raises(KeyError):
         await cache.get_or_load("key", load, errors=errors)
     assert cache.stats().misses == 2
+
+
+@pytest.mark.one_loop
+@pytest.mark.parametrize("option", ["timeout", "soft_timeout", "errors", "on_abandon", "context"])
+async def test_what_only_loads_have_is_refused_where_nothing_is_loaded(option: str) -> None:
+    """A value that is set is there already."""
+    cache = Cache(ttl=10)
+    options: dict[str, Any] = {option: 1}
+    with pytest.raises(TypeError, match=f"{option} is about loading"):
+        await cache.set("key", 1, **options)
+    with pytest.raises(TypeError, match=f"{option} is about loading"):
+        await cache.set_many({"key": 1}, **options)
+    assert cache.keys() == []
