@@ -177,7 +177,7 @@ class Flights(Generic[K, V]):
         self.tables.begin_refresh(flight)
         try:
             self._launch(loop, self.tables.enter(loop), flight, plan, (args, kwargs), None)
-        except BaseException:
+        except BaseException:  # whatever kept it from beginning: it does not count any more
             self.tables.end_refresh(flight)
             raise
         self.counts.refreshes += 1

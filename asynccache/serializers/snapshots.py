@@ -118,7 +118,7 @@ def _write(target: Path, entries: Iterable[SavedEntry], *, saved_at: float, name
             file.flush()
             os.fsync(file.fileno())  # or a power cut may leave the new name with nothing in it
         Path(temporary).replace(target)
-    except BaseException:
+    except BaseException:  # an interrupt too leaves nothing lying about
         Path(temporary).unlink(missing_ok=True)
         raise
     return report
