@@ -9,7 +9,7 @@ from tests.flight.scripts import output_of
 def test_an_interpreter_that_ends_without_closing() -> None:
     """Nothing complains at a program's end of values, a sweeper, loads and refreshes under way."""
     script = """
-        import asyncio, time
+        import asyncio
         from asynccache import Cache
 
         async def forget(key, value, cause):
