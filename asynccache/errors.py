@@ -89,3 +89,34 @@ class LeftOut(KeyError):
     """
 
     flight: object = None
+
+
+class StoreError(CacheError):
+    """Raised by stores: an engine could not be reached, did not answer in time, or answered something else.
+
+    A `Cache` does not pass it on: a store that fails is a miss, and is counted. Its message tells what went wrong
+    where, never a key or a value.
+    """
+
+
+class StoreTimeout(StoreError, TimeoutError):
+    """Raised by stores: an engine did not answer in time. It is not known what became of the request."""
+
+
+class StoreUnavailable(StoreError, ConnectionError):
+    """Raised by stores: an engine cannot be reached, or was not asked because it could not be a moment ago."""
+
+
+class LockTimeout(CacheError, TimeoutError):
+    """Raised by `Cache.lock` when the lock was held by somebody else for all the time that was to be waited.
+
+    Attributes:
+        name: of the lock. It is not part of the message, as it may be private.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__("the lock is held by somebody else; it was waited for as long as `wait` allows")
+        self.name = name
+
+    def __reduce__(self) -> tuple[type["LockTimeout"], tuple[str]]:
+        return type(self), (self.name,)
