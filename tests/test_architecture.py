@@ -26,6 +26,7 @@ FLOORS: Final = {
     # 4: tiers, freshness and flights joined
     "cache": 4,
     "locks": 4,
+    "shared": 4,
     "options": 4,
     # 3: where entries are kept
     "memory": 3,
@@ -48,7 +49,12 @@ FLOORS: Final = {
 }
 """The floor of every module and folder right inside the package."""
 
-MATES: Final = {"__main__": {"cli"}, "cache": {"options"}, "decorator": {"wrapping"}}
+MATES: Final = {
+    "__main__": {"cli"},
+    "cache": {"locks", "options", "shared"},
+    "decorator": {"wrapping"},
+    "shared": {"locks"},
+}
 """Who may import whom on the same floor."""
 
 IMPURE: Final = {

@@ -1,8 +1,8 @@
 """What every store can do, and what some can do besides.
 
-A store keeps bytes under bytes, and knows nothing of values, freshness or flights. The contract is small and bulk-first,
-so that a driver of one's own is an afternoon's work; what only some engines have is a protocol of its own, asked for by
-`isinstance`. `asynccache.testing` has the suite that every store passes.
+A store keeps bytes under bytes, and knows nothing of values, freshness or flights. The contract is small and
+bulk-first, so that a driver of one's own is an afternoon's work; what only some engines have is a protocol of its own,
+asked for by `isinstance`. `asynccache.testing` has the suite that every store passes.
 
 What a store raises is a `StoreError`: the floors above take it for a miss, and count it.
 """
