@@ -18,6 +18,8 @@ import hypothesis
 import pytest
 from pytest_asyncio import is_async_test
 
+pytest_plugins = ["tests.servers.fixtures"]
+
 LoopFactory: TypeAlias = Callable[[], asyncio.AbstractEventLoop]
 LoopErrors: TypeAlias = list[dict[str, Any]]
 
