@@ -7,13 +7,15 @@ all else as an extension whose content is typed JSON. So there are the types tha
 Needs the package `msgspec`.
 """
 
+from collections.abc import Callable
+from importlib import import_module
 from typing import Any, Final, cast
 
 from asynccache.serializers import typed_json
 from asynccache.serializers.typed_json import MOST_NESTED, Undecodable, Unencodable
 
 try:
-    from msgspec.msgpack import Decoder, Encoder, Ext
+    _msgpack: Final[Any] = import_module("msgspec.msgpack")  # so checkers say the same whether it is there or not
 except ImportError as missing:
     raise ImportError('codec="msgpack" needs a package: pip install "asynccache[msgspec]"') from missing
 
@@ -68,26 +70,25 @@ def _plain(value: Any, levels: int) -> object:
         table = value.copy()  # at once: another thread may change it while it is gone through
         if all(type(key) is str for key in table):
             return {key: _plain(item, levels - 1) for key, item in table.items()}
-        return Ext(_DICT, _pack([[_plain(part, levels - 1) for part in pair] for pair in table.items()]))
+        return _msgpack.Ext(_DICT, _pack([[_plain(part, levels - 1) for part in pair] for pair in table.items()]))
     code = _CODES.get(kind)
     if code is not None:
-        return Ext(code, _pack([_plain(item, levels - 1) for item in list(value)]))
-    return Ext(_JSON, typed_json.encode(value))
+        return _msgpack.Ext(code, _pack([_plain(item, levels - 1) for item in list(value)]))
+    return _msgpack.Ext(_JSON, typed_json.encode(value))
 
 
 def _revived(code: int, content: memoryview) -> object:
     """Make of an extension what it stands for."""
     if code == _JSON:
         return typed_json.decode(bytes(content))
-    items = _unpack(content)
-    kind = dict if code == _DICT else _TYPES[code]
-    if type(items) is not list:
-        raise Undecodable("not typed msgpack (content that is not as it would be written)")
-    value = kind(cast("list[Any]", items))
-    if len(value) != len(cast("list[Any]", items)):
+    items = _unpack_list(content)
+    kind: Any = dict if code == _DICT else _TYPES[code]
+    value: Any = kind(items)
+    if len(value) != len(items):
         raise Undecodable("not typed msgpack (a key comes twice)")
-    return value
+    return cast("object", value)
 
 
-_pack: Final = Encoder().encode
-_unpack: Final = Decoder(ext_hook=_revived).decode
+_pack: Final[Callable[[object], bytes]] = _msgpack.Encoder().encode
+_unpack: Final[Callable[[bytes | memoryview], object]] = _msgpack.Decoder(ext_hook=_revived).decode
+_unpack_list: Final[Callable[[memoryview], list[Any]]] = _msgpack.Decoder(list, ext_hook=_revived).decode
