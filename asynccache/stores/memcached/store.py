@@ -176,6 +176,10 @@ class MemcachedStore:
         self.is_closed = True
         await _gather([node.aclose() for node in self._nodes])
 
+    def node_of(self, key: bytes) -> int:
+        """Tell on which node a key is, by its index among those that the store was made with."""
+        return self._place(key)
+
     def _node(self, key: bytes) -> MemcachedNode:
         return self._nodes[self._place(key)]
 

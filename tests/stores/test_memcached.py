@@ -1,0 +1,429 @@
+"""The store on real Memcached nodes: what the contract's own suite does not ask, and what happens when nodes are lost."""
+
+import asyncio
+import itertools
+import os
+import threading
+from collections.abc import AsyncIterator, Callable
+from typing import TypeAlias
+
+import emcache
+import pytest
+
+from asynccache.errors import StoreError, StoreTimeout, StoreUnavailable
+from asynccache.stores import Item, MemcachedStore, SupportsConditions, SupportsCounters, open_store
+from tests.servers.memcached import MemcachedNodes, MemcachedServer
+
+Keys: TypeAlias = Callable[[str], bytes]
+PATIENT = 5.0
+"""Seconds, where it is not about time."""
+
+numbers = itertools.count()
+
+
+@pytest.fixture
+def keys() -> Keys:
+    """Keys that no other test uses: nodes forget what was written in the same second only later."""
+    prefix = f"{os.getpid()}:{next(numbers)}:"
+    return lambda text: f"{prefix}{text}".encode()
+
+
+@pytest.fixture
+async def store(memcached_nodes: MemcachedNodes) -> AsyncIterator[MemcachedStore]:
+    """A store on three nodes."""
+    store = MemcachedStore([node.address for node in memcached_nodes.nodes], timeout=PATIENT)
+    yield store
+    await store.aclose()
+
+
+def on(store: MemcachedStore, node: int, keys: Keys, count: int) -> list[bytes]:
+    """Some keys that are on one node."""
+    return list(
+        itertools.islice((k for k in map(keys, map(str, itertools.count())) if store.node_of(k) == node), count)
+    )
+
+
+async def until_some(store: MemcachedStore, key: bytes) -> None:
+    """Write until it is kept."""
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                return await store.set_many({key: Item(b"back")})
+            except StoreError:
+                await asyncio.sleep(0.02)
+
+
+# --- keys, values and times -------------------------------------------------------------------------------------------
+
+
+async def test_any_key_and_any_value_are_kept(store: MemcachedStore, keys: Keys) -> None:
+    """Keys that the protocol refuses, and values that look like parts of it, come back as they are."""
+    odd = [b"", b" ", b"\r\nflush_all\r\n", bytes(range(256)), b"k" * 1_000, "ключ".encode()]
+    items = {keys("") + key: Item(key * 3) for key in odd} | {keys("empty"): Item(b""), keys("end"): Item(b"END")}
+    await store.set_many(items)
+    assert await store.get_many(list(items)) == {key: item.value for key, item in items.items()}
+    assert await store.delete_many(list(items)) == len(items)
+    assert await store.get_many(list(items)) == {}
+
+
+@pytest.mark.parametrize("size", [10, 13_107, 26_214, 100_000])
+@pytest.mark.parametrize("start", range(5))
+async def test_values_full_of_ends_are_read_whole(store: MemcachedStore, keys: Keys, size: int, start: int) -> None:
+    """A value that holds the end of a reply at every place is read whole, however it is cut into packets."""
+    value = b"x" * start + b"END\r\n" * size
+    await store.set_many({keys("a"): Item(value), keys("b"): Item(b"other")})
+    for _ in range(5):
+        assert await store.get_many([keys("a"), keys("b")]) == {keys("a"): value, keys("b"): b"other"}
+
+
+async def test_a_thousand_long_keys_at_once(store: MemcachedStore, keys: Keys) -> None:
+    """Requests as long as they can become are understood."""
+    items = {keys(f"{number:0>230}"): Item(b"%d" % number) for number in range(1_000)}
+    await store.set_many(items)
+    assert len(await store.get_many(list(items))) == 1_000
+
+
+async def test_a_month_and_more_is_kept(store: MemcachedStore, keys: Keys) -> None:
+    """Times beyond 30 days, which the protocol takes for dates, are kept; and so is what lasts for ever."""
+    items = {keys(str(days)): Item(b"x", days * 86_400.0) for days in (29, 30, 31, 400, 100_000)}
+    await store.set_many(items | {keys("ever"): Item(b"x", None)})
+    assert len(await store.get_many([*items, keys("ever")])) == 6
+
+
+async def test_what_has_expired_is_gone(store: MemcachedStore, keys: Keys) -> None:
+    """A time to live ends; one that has ended already keeps nothing, whatever is asked."""
+    await store.set_many({keys("a"): Item(b"x", 0.05), keys("b"): Item(b"x", 0.0), keys("c"): Item(b"x", -1.0)})
+    assert await store.add(keys("d"), Item(b"x", 0.0))
+    assert set(await store.get_many([keys(name) for name in "abcd"])) <= {keys("a")}
+    async with asyncio.timeout(20):
+        while await store.get_many([keys("a")]):
+            await asyncio.sleep(0.05)
+
+
+async def test_a_value_that_is_too_large_is_refused_alone(store: MemcachedStore, keys: Keys) -> None:
+    """It is an error of that value only; and what it would have replaced is gone, as it is out of date."""
+    large, small = on(store, 0, keys, 2)
+    await store.set_many({large: Item(b"old")})
+    outcomes = await asyncio.gather(
+        store.set_many({large: Item(b"x" * 2_000_000)}), store.set_many({small: Item(b"y")}), return_exceptions=True
+    )
+    assert isinstance(outcomes[0], StoreError)
+    assert outcomes[1] is None
+    assert await store.get_many([large, small]) == {small: b"y"}
+
+
+async def test_what_the_node_itself_refuses_is_an_error_of_that_value(
+    memcached_nodes: MemcachedNodes, keys: Keys
+) -> None:
+    """A limit that is set higher than the node's own changes nothing of that."""
+    store = MemcachedStore([memcached_nodes.nodes[0].address], timeout=PATIENT, max_bytes=64_000_000)
+    outcomes = await asyncio.gather(
+        store.set_many({keys("large"): Item(b"x" * 2_000_000)}),
+        store.set_many({keys("small"): Item(b"y")}),
+        return_exceptions=True,
+    )
+    assert isinstance(outcomes[0], StoreError)
+    assert "xxx" not in str(outcomes[0])
+    assert await store.get_many([keys("large"), keys("small")]) == {keys("small"): b"y"}
+    await store.aclose()
+
+
+# --- conditions and counters ------------------------------------------------------------------------------------------
+
+
+async def test_a_store_says_what_it_can(store: MemcachedStore) -> None:
+    """It does conditions and counters."""
+    assert isinstance(store, SupportsConditions)
+    assert isinstance(store, SupportsCounters)
+
+
+@pytest.mark.parametrize("name", ["plain", "with spaces", "long" * 100])
+async def test_conditions_compare_the_user_s_value(store: MemcachedStore, keys: Keys, name: str) -> None:
+    """What is compared is the beginning of the value that was given, whatever is written around it."""
+    key = keys(name)
+    assert not await store.compare_and_set(key, b"", Item(b"x"))
+    assert await store.add(key, Item(b"one END\r\n"))
+    assert not await store.add(key, Item(b"two"))
+    assert not await store.compare_and_set(key, b"two", Item(b"three"))
+    assert await store.compare_and_set(key, b"one", Item(b"four"))
+    assert await store.get_many([key]) == {key: b"four"}
+    assert not await store.compare_and_delete(key, b"one")
+    assert await store.compare_and_delete(key, b"fo")
+    assert not await store.compare_and_delete(key, b"")
+    assert await store.get_many([key]) == {}
+    assert await store.add(key, Item(b"five"))
+
+
+async def test_changes_on_condition_lose_nothing(memcached_nodes: MemcachedNodes, keys: Keys) -> None:
+    """Eight writers over two stores add to one number 25 times each, by comparing: the sum is exact."""
+    stores = [MemcachedStore(memcached_nodes.url.split("://")[1].split(","), timeout=PATIENT) for _ in range(2)]
+    await stores[0].set_many({keys("n"): Item(b"0;")})
+
+    async def add(store: MemcachedStore) -> None:
+        done = 0
+        while done < 25:
+            seen = (await store.get_many([keys("n")]))[keys("n")]
+            done += await store.compare_and_set(keys("n"), seen, Item(b"%d;" % (int(seen[:-1]) + 1)))
+
+    await asyncio.gather(*(add(stores[number % 2]) for number in range(8)))
+    assert await stores[0].get_many([keys("n")]) == {keys("n"): b"200;"}
+    await asyncio.gather(*(store.aclose() for store in stores))
+
+
+async def test_counting_is_exact(memcached_nodes: MemcachedNodes, keys: Keys) -> None:
+    """Eight tasks over two stores count 200 times each: every number is given once."""
+    stores = [MemcachedStore(memcached_nodes.url.split("://")[1].split(","), timeout=PATIENT) for _ in range(2)]
+
+    async def count(store: MemcachedStore) -> list[int]:
+        return [await store.increment(keys("n"), ttl=60.0) for _ in range(200)]
+
+    counted = await asyncio.gather(*(count(stores[number % 2]) for number in range(8)))
+    assert sorted(itertools.chain(*counted)) == list(range(1, 1_601))
+    await asyncio.gather(*(store.aclose() for store in stores))
+
+
+async def test_a_value_is_no_counter(store: MemcachedStore, keys: Keys) -> None:
+    """Counting where a value is kept is an error, and harms nothing."""
+    await store.set_many({keys("v"): Item(b"value")})
+    with pytest.raises(StoreError):
+        await store.increment(keys("v"))
+    assert await store.get_many([keys("v")]) == {keys("v"): b"value"}
+
+
+# --- nodes that are lost ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["kill", "pause"])
+async def test_a_lost_node_is_a_miss_for_its_own_keys(memcached_nodes: MemcachedNodes, keys: Keys, how: str) -> None:
+    """With one node of three lost, reads answer in time with what the others have; once it is known, at once."""
+    store = MemcachedStore([node.address for node in memcached_nodes.nodes], timeout=0.2)
+    names = [keys(str(number)) for number in range(60)]
+    await store.set_many({name: Item(name) for name in names})
+    there = {name: name for name in names if store.node_of(name) != 1}
+    getattr(memcached_nodes.nodes[1], how)()
+    clock = asyncio.get_running_loop().time
+    waits: list[float] = []
+    for _ in range(12):
+        began = clock()
+        assert await store.get_many(names) == there
+        waits.append(clock() - began)
+    assert max(waits) < 0.6
+    assert min(waits) < 0.1  # it was not asked any more
+    with pytest.raises(StoreError):
+        await store.set_many({name: Item(b"new") for name in names})
+    assert await store.get_many(names) == dict.fromkeys(there, b"new")
+    await store.aclose()
+
+
+async def test_a_node_that_comes_back_is_used_again(memcached_nodes: MemcachedNodes, keys: Keys) -> None:
+    """After it was gone long enough for the driver's own attempts to have become rare, it is found when it is tried."""
+    store = MemcachedStore([node.address for node in memcached_nodes.nodes], timeout=0.2)
+    (key,) = on(store, 2, keys, 1)
+    await store.set_many({key: Item(b"x")})
+    memcached_nodes.nodes[2].kill()
+    for _ in range(4):
+        with pytest.raises((StoreTimeout, StoreUnavailable)):
+            await store.get_many([key])
+    memcached_nodes.nodes[2].start()
+    await until_some(store, key)
+    assert await store.get_many([key]) == {key: b"back"}
+    await store.aclose()
+
+
+async def test_nodes_that_are_not_there_are_told(keys: Keys) -> None:
+    """When no node answers, that is an error: nothing was read."""
+    store = MemcachedStore(["127.0.0.1:1", "127.0.0.1:2"], timeout=0.05)
+    with pytest.raises(StoreError):
+        await store.get_many([keys(str(number)) for number in range(20)])
+    with pytest.raises(StoreError):
+        await store.increment(keys("n"))
+    await store.aclose()
+    with pytest.raises(StoreUnavailable):
+        await store.get_many([keys("a"), keys("b")])
+    with pytest.raises(StoreUnavailable):
+        await store.add(keys("a"), Item(b"x"))
+
+
+# --- callers, loops and clients ---------------------------------------------------------------------------------------
+
+
+async def test_cancelled_callers_harm_nobody(memcached_nodes: MemcachedNodes, keys: Keys) -> None:
+    """Readers that are cancelled at any moment leave no reply for others, and cost no connection."""
+    node = memcached_nodes.nodes[0]
+    store = MemcachedStore([node.address], timeout=PATIENT)
+    names = [keys(str(number)) for number in range(50)]
+    await store.set_many({name: Item(name * 20) for name in names})
+    await store.get_many(names)
+    before = node.count("total_connections")
+    for turn in range(200):
+        tasks = [asyncio.ensure_future(store.get_many([name])) for name in names[:10]]
+        for _ in range(turn % 7):
+            await asyncio.sleep(0)
+        for task in tasks[::2]:
+            task.cancel()
+        for name, task in list(zip(names, tasks, strict=False))[1::2]:
+            assert await task == {name: name * 20}
+        await asyncio.gather(*tasks, return_exceptions=True)
+    assert node.count("total_connections") - before <= 8 + 1  # as many as may be open, and the one that counts
+    await store.aclose()
+
+
+@pytest.mark.one_loop
+def test_loops_in_threads_use_one_store(memcached_nodes: MemcachedNodes, keys: Keys) -> None:
+    """Three loops in three threads read and write through one store, each by connections of its own."""
+    store = open_store(memcached_nodes.url + f"?timeout={PATIENT}")
+    failures: list[BaseException] = []
+
+    async def use(who: int) -> None:
+        for number in range(50):
+            name = keys(f"{who}:{number}")
+            await store.set_many({name: Item(name)})
+            assert await store.get_many([name]) == {name: name}
+
+    def run(who: int) -> None:
+        try:
+            asyncio.run(use(who))
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=run, args=(who,)) for who in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    asyncio.run(store.aclose())
+
+
+@pytest.mark.one_loop
+def test_one_run_after_the_other_leaves_no_connection(memcached_nodes: MemcachedNodes, keys: Keys) -> None:
+    """A store that is used in several runs, and closed in none, has its connections closed with each."""
+    node = memcached_nodes.nodes[0]
+    store = MemcachedStore([node.address], timeout=PATIENT)
+    before = node.count("curr_connections")
+    for turn in range(3):
+        asyncio.run(store.set_many({keys("k"): Item(b"%d" % turn)}))
+        assert node.count("curr_connections") == before
+    assert asyncio.run(store.get_many([keys("k")])) == {keys("k"): b"2"}
+
+
+async def test_closing_reaches_other_loops(memcached_nodes: MemcachedNodes, keys: Keys) -> None:
+    """A store that is closed here lets go of the connections that it has on loops in other threads."""
+    node = memcached_nodes.nodes[0]
+    store = MemcachedStore([node.address], timeout=PATIENT)
+    before = node.count("curr_connections")
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        there = asyncio.run_coroutine_threadsafe(store.set_many({keys("k"): Item(b"x")}), loop)
+        await asyncio.wrap_future(there)
+        assert await store.get_many([keys("k")]) == {keys("k"): b"x"}
+        assert node.count("curr_connections") > before
+        await store.aclose()
+        async with asyncio.timeout(10):
+            while node.count("curr_connections") > before:
+                await asyncio.sleep(0.01)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+async def test_a_client_that_was_passed_in_is_used_and_left_open(memcached_nodes: MemcachedNodes, keys: Keys) -> None:
+    """The store works on it, and closing the store does not close it."""
+    client = await emcache.create_client(
+        [emcache.MemcachedHostAddress("127.0.0.1", node.port) for node in memcached_nodes.nodes],
+        timeout=PATIENT,
+        purge_unused_connections_after=None,
+    )
+    store = MemcachedStore(client, timeout=PATIENT)
+    items = {keys(str(number)): Item(b"x") for number in range(20)}
+    await store.set_many(items)
+    assert len(await store.get_many(list(items))) == 20
+    await store.aclose()
+    assert not client.closed
+    assert (await client.get(keys("3"))) is not None
+    await client.close()
+
+
+async def test_a_client_belongs_to_its_loop(memcached_nodes: MemcachedNodes, keys: Keys) -> None:
+    """On another loop, a client that was passed in is not touched: that is told."""
+    address = emcache.MemcachedHostAddress("127.0.0.1", memcached_nodes.nodes[0].port)
+    client = await emcache.create_client([address], timeout=PATIENT, purge_unused_connections_after=None)
+    store = MemcachedStore(client, timeout=PATIENT)
+    with pytest.raises(StoreUnavailable, match="another event loop"):
+        await asyncio.to_thread(asyncio.run, store.get_many([keys("k")]))
+    await client.close()
+
+
+# --- options ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("url", "named"),
+    [
+        ("memcached://a/0", "ends with its nodes"),
+        ("memcached://a,a:11211", "twice"),
+        ("memcached://a?timeout=no", "timeout"),
+        ("memcached://a?time_out=1", "timeout"),
+        ("memcached://a,b?weights=1", "weights"),
+        ("memcached://a,b?weights=1,x", "weights"),
+        ("memcached://a,b?weights=1,-1", "weights"),
+        ("memcached://a?connections=1", "connections"),
+        ("memcached://user@a", "password"),
+    ],
+)
+@pytest.mark.one_loop
+def test_urls_that_cannot_be_right_are_refused(url: str, named: str) -> None:
+    """What is wrong in a URL is said when the store is made."""
+    with pytest.raises(ValueError, match=named):
+        open_store(url)
+
+
+@pytest.mark.one_loop
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ("memcached://", "memcached://localhost:11211"),
+        ("memcached://A,b:1", "memcached://a:11211,b:1"),
+        ("memcached://[::1]", "memcached://[::1]:11211"),
+        ("memcached://u:secret@a?weights=2&tls=yes&max_bytes=1MB&connections=4", "memcached://a:11211"),
+    ],
+)
+def test_stores_name_their_nodes(given: str, name: str) -> None:
+    """Nodes have one spelling, and passwords are not shown."""
+    assert repr(open_store(given)) == f"<MemcachedStore {name}>"
+
+
+@pytest.mark.one_loop
+@pytest.mark.parametrize("options", [{"timeout": 0}, {"max_bytes": 0}, {"username": "u"}])
+def test_options_that_cannot_be_right_are_refused(options: dict[str, int]) -> None:
+    """A mistake in an option is said where it is written."""
+    with pytest.raises(ValueError, match=next(iter(options))):
+        MemcachedStore(["a"], **options)  # type: ignore[arg-type]  # what a user without a checker may write
+
+
+@pytest.mark.one_loop
+@pytest.mark.parametrize("nodes", [[], ["a:0"], ["a,b"], [""]])
+def test_nodes_that_cannot_be_right_are_refused(nodes: list[str]) -> None:
+    """There is at least one, and each is one."""
+    with pytest.raises(ValueError, match="node|host"):
+        MemcachedStore(nodes)
+
+
+async def test_a_unix_socket_is_a_node(keys: Keys) -> None:
+    """A node may be the path of a socket."""
+
+    class OnSocket(MemcachedServer):
+        def command(self) -> list[str]:
+            return [*super().command()[:1], "-s", str(self.folder / "socket"), "-u", "root"]
+
+        def answers(self) -> bool:
+            return (self.folder / "socket").exists()
+
+    with OnSocket() as server:
+        store = MemcachedStore([str(server.folder / "socket")], timeout=PATIENT)
+        await store.set_many({keys("k"): Item(b"x")})
+        assert await store.get_many([keys("k")]) == {keys("k"): b"x"}
+        await store.aclose()
