@@ -12,6 +12,7 @@ import abc
 import asyncio
 import contextvars
 import enum
+import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, Generic, NamedTuple, NoReturn, TypeVar, cast
@@ -31,6 +32,17 @@ _MOST_READS: Final = 4
 
 _MOST_ASKED: Final = 512
 """Keys or changes in one request: engines serve others between two."""
+
+
+_STALL: Final = 0.02
+"""Seconds. If a time limit is noticed so much too late, it was the loop that took the time, and not the engine."""
+
+_time_is_over_at: contextvars.ContextVar[float] = contextvars.ContextVar("time_is_over_at", default=math.inf)
+
+
+def time_is_over_at() -> float:
+    """Tell, inside of `_read` and `_write`, when nobody waits for them any more, by the loop's clock."""
+    return _time_is_over_at.get()
 
 
 class Change(enum.Enum):
@@ -188,11 +200,12 @@ class BatchingStore(abc.ABC):
 class _Batch:
     """What goes as one request, and who waits for it."""
 
-    __slots__ = ("asked", "task", "timer", "waiters")
+    __slots__ = ("asked", "is_late", "task", "timer", "waiters")
 
     def __init__(self) -> None:
         self.asked: list[Any] = []
         self.waiters: list[asyncio.Future[Any]] = []
+        self.is_late = False
         self.task: asyncio.Task[None] | None = None
         self.timer: asyncio.TimerHandle | None = None
 
@@ -263,7 +276,9 @@ class _Lane(Generic[R]):
                 self._settle(batch)
                 continue
             self._running.add(batch)
-            batch.task = self._loop.create_task(self._run(batch), context=contextvars.Context())
+            context = contextvars.Context()
+            context.run(_time_is_over_at.set, batch.timer.when() if batch.timer is not None else math.inf)
+            batch.task = self._loop.create_task(self._run(batch), context=context)
 
     @staticmethod
     def _must_be_made(batch: _Batch) -> bool:
@@ -295,9 +310,15 @@ class _Lane(Generic[R]):
             self._store.breaker.fail()
 
     def _expire(self, batch: _Batch) -> None:
+        late = self._loop.time() - batch.timer.when() if batch.timer is not None else 0.0
+        if late > _STALL and not batch.is_late:  # the loop was blocked: the reply may be there, and not read yet
+            batch.is_late = True
+            batch.timer = self._loop.call_later(_STALL, self._expire, batch, context=contextvars.Context())
+            return
         batch.tell(StoreTimeout(f"{self._store.name} did not answer within {self._store.timeout:g} s"))
         if batch.task is not None:
             batch.task.cancel()
+            self._settle(batch)  # a task that is cancelled before its first step does nothing itself
         elif batch in self._waiting:  # those before it take all the time
             self._waiting.remove(batch)
 
