@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from asynccache.core.wheel import ExpiryWheel
+from asynccache.errors import StoreError
 from asynccache.protocols import Clock
 from asynccache.stores.contract import Item, OnChange
 
@@ -49,16 +50,19 @@ class Shelf:
             self.kept.move_to_end(key)
         return value
 
-    def put(self, key: bytes, item: Item, now: float) -> None:
-        """Keep an item, unless it has expired already, or is larger than everything may be."""
+    def put(self, key: bytes, item: Item, now: float) -> bool:
+        """Keep an item, unless it has expired already; tell whether it is not larger than everything may be."""
         self.remove(key)
-        if (item.ttl is not None and item.ttl <= 0) or len(key) + len(item.value) > self._max_bytes:
-            return
+        if len(key) + len(item.value) > self._max_bytes:
+            return False
+        if item.ttl is not None and item.ttl <= 0:
+            return True
         until = math.inf if item.ttl is None else now + item.ttl
         self.kept[key] = _Kept(item.value, until)
         self.bytes += len(key) + len(item.value)
         if until < math.inf:
             self._wheel.add(key, until, now)
+        return True
 
     def remove(self, key: bytes) -> None:
         """Take away what is there, if there is something."""
@@ -104,11 +108,16 @@ class Table:
 
 
 class Change:
-    """A change of one or several keys, made under the lock of the table, and told to its feeds right afterwards."""
+    """A change of one or several keys, made under the lock of the table, and told to its feeds right afterwards.
+
+    Raises:
+        StoreError: at the end, if an item is larger than everything may be. The others are kept.
+    """
 
     def __init__(self, table: Table) -> None:
         self.table = table
         self.changed: dict[bytes, None] = {}
+        self._all_fit = True
         self.now = 0.0
 
     def __enter__(self) -> "Change":
@@ -125,6 +134,8 @@ class Change:
             self.table.lock.release()
         for feed in feeds:
             feed.hear(self.changed)
+        if not self._all_fit:
+            raise StoreError("an item is larger than all items together may be")
 
     def present(self, key: bytes) -> bytes | None:
         """Give what is there now."""
@@ -132,7 +143,7 @@ class Change:
 
     def put(self, key: bytes, item: Item) -> None:
         """Keep an item in the place of whatever is there."""
-        self.table.items.put(key, item, self.now)
+        self._all_fit &= self.table.items.put(key, item, self.now)
         self.changed[key] = None
 
     def delete(self, key: bytes) -> bool:
