@@ -1,6 +1,40 @@
-"""For the tests of applications that cache: a clock that passes when told, and a look at what is in the air."""
+"""For the tests of applications that cache, and of stores of one's own.
+
+A clock that passes when told, a look at what is in the air, a store that misbehaves when told, and the promises of
+stores as tests. The latter need pytest and pytest-asyncio, and are imported when they are asked for.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from asynccache.flight.tables import flights_in_the_air as live_flights
 from asynccache.testing.clock import ManualClock
 
-__all__ = ["ManualClock", "live_flights"]
+if TYPE_CHECKING:
+    from asynccache.testing.contracts import (
+        ConditionsContract,
+        CountersContract,
+        FeedContract,
+        ScanContract,
+        StoreContract,
+    )
+
+__all__ = [
+    "ConditionsContract",
+    "CountersContract",
+    "FeedContract",
+    "ManualClock",
+    "ScanContract",
+    "StoreContract",
+    "live_flights",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name.endswith("Contract") and name in __all__:
+        return getattr(importlib.import_module("asynccache.testing.contracts"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
