@@ -10,10 +10,28 @@ import pickle
 from typing import Any, Final, NoReturn, Protocol
 
 from asynccache.serializers import typed_json
+from asynccache.serializers.remembered_errors import decode_error, encode_error
+from asynccache.serializers.shapes import Shape
 from asynccache.serializers.typed_json import Undecodable, Unencodable
+from asynccache.serializers.value_types import value_type as typed_by
+
+__all__ = [
+    "BytesCodec",
+    "Codec",
+    "JsonCodec",
+    "NAMES",
+    "PickleCodec",
+    "TypedCodec",
+    "codec_for",
+    "decode_error",
+    "encode_error",
+]
 
 NAMES: Final = ("json", "msgpack", "bytes", "pickle")
 """The codecs that there are."""
+
+_TYPED: Final = 16
+"""Added to the id of a codec that writes classes as plain data."""
 
 
 class Codec(Protocol):
@@ -61,13 +79,17 @@ def codec_for(name: str, value_type: object = Any, *, signed: bool = False) -> C
         if not signed:
             raise ValueError('codec="pickle" runs what it reads, so records must be signed: write secret=... as well')
         return PickleCodec()
-    if name == "json":
-        return JsonCodec()
-    if name == "msgpack":
-        from asynccache.serializers.msgpack import MsgpackCodec
+    if name not in NAMES:
+        raise ValueError(f"codec is one of {', '.join(NAMES)}; not {name!r}")
+    shape, mark = typed_by(value_type)
+    codec = JsonCodec() if name == "json" else _msgpack_codec()
+    return codec if shape is None else TypedCodec(codec, shape, mark)
 
-        return MsgpackCodec()
-    raise ValueError(f"codec is one of {', '.join(NAMES)}; not {name!r}")
+
+def _msgpack_codec() -> Codec:
+    from asynccache.serializers.msgpack import MsgpackCodec
+
+    return MsgpackCodec()
 
 
 class BytesCodec:
@@ -139,3 +161,42 @@ class JsonCodec:
         except (RecursionError, ValueError) as error:
             reason = type(error).__name__  # its message may tell what the bytes say
         raise Undecodable(f"not typed JSON ({reason})")
+
+
+class TypedCodec:
+    """Values of one type, as plain data in another codec. Before it stands what no other type has.
+
+    Args:
+        codec: writes the plain data.
+        shape: makes plain data of values, and values of it.
+        mark: 8 bytes for the type.
+    """
+
+    def __init__(self, codec: Codec, shape: Shape, mark: bytes) -> None:
+        self.id: int = codec.id | _TYPED
+        self._codec = codec
+        self._shape = shape
+        self._mark = mark
+
+    def encode(self, value: Any) -> bytes:
+        """Write a value, as `Codec` says."""
+        try:
+            return self._mark + self._codec.encode(self._shape.plain(value))
+        except Unencodable:
+            raise
+        except Exception as error:  # reading an attribute may run any code
+            reason = type(error).__name__  # its message may tell the value
+        raise Unencodable(f"{self._shape.says} cannot be written ({reason})")
+
+    def decode(self, data: bytes) -> object:
+        """Read a value, as `Codec` says."""
+        if not data.startswith(self._mark):
+            raise Undecodable(f"not written for {self._shape.says}, or for its present fields")
+        plain = self._codec.decode(data[len(self._mark) :])
+        try:
+            return self._shape.revive(plain)
+        except Undecodable:
+            raise
+        except Exception as error:  # likewise
+            reason = type(error).__name__
+        raise Undecodable(f"not what is written for {self._shape.says} ({reason})")
