@@ -129,11 +129,13 @@ class BatchingStore(abc.ABC):
             lane = self._reads.states[id(loop)]
         except KeyError:
             lane = self._reads.enter(loop)
-        found, _ = await lane.ask(keys)
+        outcome = await lane.join(keys).waiters[-1]
+        if isinstance(outcome, StoreError):
+            raise_anew(outcome)
         if len(keys) == 1:
-            value = found.get(keys[0])
-            return {} if value is None else {keys[0]: value}
-        return {key: found[key] for key in keys if key in found}
+            key = keys[0]
+            return {key: outcome[key]} if key in outcome else {}
+        return {key: outcome[key] for key in keys if key in outcome}
 
     async def set_many(self, items: Mapping[bytes, Item]) -> None:
         """Keep these."""
@@ -175,8 +177,12 @@ class BatchingStore(abc.ABC):
         if not ops:
             return []
         lane = self._writes.enter(asyncio.get_running_loop())
-        results, start = await lane.ask(ops)
-        mine = results[start : start + len(ops)]
+        batch = lane.join(ops)
+        end = len(batch.asked)
+        outcome = await batch.waiters[-1]
+        if isinstance(outcome, StoreError):
+            raise_anew(outcome)
+        mine: list[Any] = outcome[end - len(ops) : end]
         for result in mine:
             if isinstance(result, StoreError):
                 raise_anew(result)
@@ -234,11 +240,11 @@ class _Lane(Generic[R]):
         self._waiting: deque[_Batch] = deque()
         self._running: set[_Batch] = set()
 
-    async def ask(self, asked: Sequence[Any]) -> tuple[R, int]:
-        """Wait for the outcome of the batch that this becomes a part of, and where in it this begins.
+    def join(self, asked: Sequence[Any]) -> _Batch:
+        """Make this the last part of a batch: what it comes to is told to the last of those who wait for the batch.
 
         Raises:
-            StoreError: it has failed, or is not worth trying.
+            StoreUnavailable: it is not worth trying.
         """
         store = self._store
         if store.is_closed:
@@ -248,14 +254,9 @@ class _Lane(Generic[R]):
         batch = self._waiting[-1] if self._waiting else None
         if batch is None or len(batch.asked) >= _MOST_ASKED:
             batch = self._open()
-        start = len(batch.asked)
         batch.asked += asked
-        future: asyncio.Future[Any] = self._loop.create_future()
-        batch.waiters.append(future)
-        outcome = await future
-        if isinstance(outcome, StoreError):
-            raise_anew(outcome)
-        return outcome, start
+        batch.waiters.append(self._loop.create_future())
+        return batch
 
     def _open(self) -> _Batch:
         batch = _Batch()
