@@ -6,7 +6,7 @@ something to a thread takes a tenth of that. While a large value is being writte
 
 from collections.abc import Collection
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import anyio.to_thread
 
@@ -93,13 +93,14 @@ def _guessed(value: Any, levels: int) -> int:
         return _OF_ANY + value.bit_length() // 4
     if not levels:
         return _OF_ANY
-    parts: Collection[Any] = value if isinstance(value, _ROWS) else _values(value)
+    kind = cast("Any", type(value))
+    parts: Collection[Any] = value if issubclass(kind, _ROWS) else _values(value, kind)
     some = list(islice(parts, _LOOKED_AT))
     seen = sum([_guessed(part, levels - 1) for part in some])
     return _OF_ANY + (seen * len(parts) // len(some) if some else 0)
 
 
-def _values(value: Any) -> Collection[Any]:
+def _values(value: Any, kind: Any) -> Collection[Any]:
     """The values of a dict or of an instance's attributes."""
-    table: dict[Any, Any] = value if isinstance(value, dict) else getattr(value, "__dict__", _NOTHING)
+    table: dict[Any, Any] = value if issubclass(kind, dict) else getattr(value, "__dict__", _NOTHING)
     return table.values()

@@ -73,7 +73,10 @@ def value_type(annotation: object) -> ValueType:
         TypeError: there is no way; the message says what to write.
     """
     reading = _Reading()
-    shape = reading.shape(annotation)
+    try:
+        shape = reading.shape(annotation)
+    except RecursionError:
+        raise TypeError("an alias of a type that refers to itself cannot be written: write a class, or Any") from None
     if isinstance(shape, Plain):
         return ValueType(None, b"")
     said = "\n".join([shape.says, *sorted(reading.fields)])
