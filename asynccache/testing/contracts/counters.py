@@ -1,4 +1,4 @@
-"""What a store promises that counts: every call counts once, and a counter is no item."""
+"""What a store promises that counts: every call counts once."""
 
 import asyncio
 import contextlib
@@ -7,7 +7,6 @@ from collections.abc import AsyncGenerator
 from typing import Protocol
 
 from asynccache.stores.contract import Item, Store, SupportsCounters
-from asynccache.testing.contracts.base import value_of
 from asynccache.testing.contracts.store import StoreContract
 
 
@@ -55,16 +54,18 @@ class CountersContract(StoreContract):
 
             assert await store.increment(self.key(), ttl=ttl) == 1
 
-    async def test_a_counter_is_no_item(self) -> None:
-        """What counts is not read, written or deleted by the calls for items, and does not get into their way."""
+    async def test_a_counter_is_nobody_elses(self) -> None:
+        """Counting changes no item, and no other counter, however alike the keys are."""
         async with self.counting() as store:
-            await store.increment(self.key())
-            assert await store.get_many([self.key()]) == {}
-            assert await store.delete_many([self.key()]) == 0
+            await store.set_many({self.key("1"): Item(b"7"), self.key("11:x"): Item(b"x")})
+            assert await store.increment(self.key("11")) == 1
+            assert await store.increment(self.key("111"), ttl=60) == 1
+            assert await store.increment(self.key("11")) == 2
 
-            await store.set_many({self.key(): Item(b"item")})
-            assert await store.increment(self.key()) == 2
-            assert await value_of(store, self.key()) == b"item"
+            assert await store.get_many([self.key("1"), self.key("11:x")]) == {
+                self.key("1"): b"7",
+                self.key("11:x"): b"x",
+            }
 
     async def test_a_closed_store_does_not_count(self) -> None:
         """A call to a closed store raises `StoreError`."""
