@@ -50,10 +50,10 @@ class Access:
     """
 
     seeds: tuple[Address, ...]
-    settings: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    settings: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
     connection_class: type[AbstractConnection] = Connection
     service: str | None = None
-    sentinel_settings: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    sentinel_settings: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
     is_cluster: bool = False
     timeout: float = DEFAULT_TIMEOUT
 
@@ -74,8 +74,13 @@ class Access:
             RedisError: the server cannot be reached, or does not let us in.
         """
         where = _where(self.connection_class, address)
-        common = {"retry": Retry(NoBackoff(), 0), "socket_timeout": None, "socket_connect_timeout": CONNECTING}
-        connection = self.connection_class(**{"protocol": 2, **self.settings, **common, **where, **more})
+        common: dict[str, Any] = {
+            "retry": Retry(NoBackoff(), 0),
+            "socket_timeout": None,
+            "socket_connect_timeout": CONNECTING,
+        }
+        settings: dict[str, Any] = {"protocol": 2, **self.settings, **common, **where, **more}
+        connection = self.connection_class(**settings)
         await connection.connect()  # type: ignore[no-untyped-call]  # redis-py leaves its annotations away here
         return connection
 
@@ -125,8 +130,8 @@ def _by_path(url: StoreUrl) -> Access:
     given = url.parameters(timeout=seconds, db=int)
     if url.hosts or not url.path.strip("/"):
         raise ValueError("unix:// has a path and no host: unix:///run/redis.sock")
-    common = _common(url, given, False)
-    return Access(seeds=((url.path, 0),), **{**common, "connection_class": UnixDomainSocketConnection})
+    common: dict[str, Any] = {**_common(url, given, False), "connection_class": UnixDomainSocketConnection}
+    return Access(seeds=((url.path, 0),), **common)
 
 
 def _by_sentinel(url: StoreUrl) -> Access:
@@ -186,9 +191,9 @@ def access_from_client(client: "redis.Redis | redis.RedisCluster", timeout: floa
         return Access(seeds=seeds, settings=_settings(given), connection_class=kind, is_cluster=True, timeout=timeout)
     if not isinstance(client, redis.Redis):  # pyright: ignore[reportUnnecessaryIsInstance]  # users without a checker
         raise TypeError(f"RedisStore is made of a URL or of a client of redis.asyncio, not of {client!r}")
-    pool = client.connection_pool
+    pool: Any = client.connection_pool
     given = pool.connection_kwargs
-    if isinstance(pool, SentinelConnectionPool):
+    if isinstance(client.connection_pool, SentinelConnectionPool):
         kind = SSLConnection if issubclass(pool.connection_class, SSLConnection) else Connection
         sentinels = [sentinel.connection_pool.connection_kwargs for sentinel in pool.sentinel_manager.sentinels]
         return Access(

@@ -7,7 +7,6 @@ A server forgets what was asked of it when a connection ends, and replays nothin
 """
 
 import asyncio
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 
 from redis.exceptions import RedisError, ResponseError
@@ -95,7 +94,8 @@ class Channel:
 
     def _beginning(self) -> bytes:
         tracking = pack(b"CLIENT", b"TRACKING", b"ON", b"BCAST", b"PREFIX", self._prefix)
-        return tracking + pack(b"SET", self._probe, b"", b"PX", b"1")
+        change = pack(b"SET", self._probe, b"", b"PX", b"1000")
+        return tracking + change + pack(b"UNLINK", self._probe)
 
     async def _prove(self) -> None:
         try:
@@ -108,7 +108,9 @@ class Channel:
         pause_at = 0.0
         while True:
             try:
-                told = await connection.read_response(disable_decoding=True, push_request=True)
+                told: object = await connection.read_response(  # pyright: ignore[reportUnknownVariableType]
+                    disable_decoding=True, push_request=True
+                )
             except ResponseError as error:
                 raise translate(error, self.name) from error
             self._heard_at = now = self._loop.time()
@@ -118,10 +120,12 @@ class Channel:
                 await asyncio.sleep(0)
                 pause_at = self._loop.time() + _STRETCH
 
-    def _hand_on(self, keys: Iterable[bytes] | None) -> None:
-        self._on_change(keys)  # None: everything was deleted
+    def _hand_on(self, keys: list[bytes] | None) -> None:
         if keys is not None and not self.proven.is_set() and self._probe in keys:
             self.proven.set()
+            keys = [key for key in keys if key != self._probe]
+        if keys != []:
+            self._on_change(keys)  # None: everything was deleted
 
     async def _watch(self, connection: "AbstractConnection") -> NoReturn:
         while True:
@@ -137,4 +141,4 @@ class Channel:
 
 def _parser_of(connection: "AbstractConnection") -> Any:
     # There is no public way to get these replies. If this one ends, the proof fails, and nothing is told: not a lie.
-    return connection._parser
+    return connection._parser  # pyright: ignore[reportPrivateUsage]

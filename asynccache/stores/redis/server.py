@@ -8,6 +8,8 @@ on which a reply is outstanding is never used again. There are never more of the
 import asyncio
 import contextlib
 import contextvars
+import os
+import weakref
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final
@@ -42,6 +44,7 @@ class Server:
         self._waiting: deque[asyncio.Future[AbstractConnection | StoreError]] = deque()
         self._end: AsyncGenerator[None] | None = None
         self._is_closed = False
+        _all.add(self)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
@@ -89,6 +92,10 @@ class Server:
         self.drop_idle()
         while self._waiting:
             self._fail(StoreUnavailable(f"{self.name} is let go of"))
+
+    def connections(self) -> "list[AbstractConnection]":
+        """Give those that there are at present."""
+        return [*self._idle, *self._used]
 
     # --- connections --------------------------------------------------------------------------------------------------
 
@@ -172,16 +179,18 @@ class Server:
 
 
 async def _reply(connection: "AbstractConnection") -> Any:
+    untyped: Any = connection
     try:
-        return await connection.read_response(disable_decoding=True)
+        return await untyped.read_response(disable_decoding=True)
     except ResponseError as error:
         return error
 
 
 async def _is_usable(connection: "AbstractConnection") -> bool:
     """Tell whether nothing has come on a connection while it was idle: the end of it, say."""
+    is_connected: bool = connection.is_connected  # pyright: ignore[reportUnknownMemberType]
     try:
-        return connection.is_connected and not await connection.can_read()
+        return is_connected and not await connection.can_read()
     except (RedisError, OSError):
         return False
 
@@ -194,3 +203,17 @@ def drop(connection: "AbstractConnection") -> None:
     except (StopIteration, RedisError, OSError, RuntimeError):  # it was broken already, or its loop is closed
         return
     closing.close()
+
+
+_all: "weakref.WeakSet[Server]" = weakref.WeakSet()
+_of_parents: "list[AbstractConnection]" = []
+
+
+def _keep() -> None:
+    # A forked child has its parent's connections in memory. If they were finalized there, the child would take them out
+    # of the selector, which it shares with its parent. So it keeps them, unused, to its end.
+    _of_parents.extend(connection for server in list(_all) for connection in server.connections())
+
+
+if hasattr(os, "register_at_fork"):  # where there are forks
+    os.register_at_fork(before=_keep, after_in_parent=_of_parents.clear)
