@@ -19,7 +19,7 @@ from math import inf, isfinite, isnan
 from typing import Final, NamedTuple
 
 from asynccache.serializers.compression import Algorithm, Compression, NotInflatable, compression
-from asynccache.serializers.proofs import SIGNED, Unopenable, proof
+from asynccache.serializers.proofs import SIGNED, Reason, Unopenable, proof
 from asynccache.serializers.typed_json import Unencodable
 
 FORMAT: Final = 1
@@ -35,6 +35,7 @@ COMPRESS_ABOVE: Final = 1_024
 """Bytes of a payload from which on it is compressed unless told otherwise: below, little is saved."""
 
 _MAGIC: Final = b"\xacche"  # not how JSON, msgpack or pickle begin
+_FORMAT: Final = bytes([FORMAT])
 _VERSION: Final = 8
 _MOST_GENERATIONS: Final = 0xFFFF
 
@@ -105,6 +106,11 @@ def stamp(data: bytes) -> bytes:
 def stamp_of(kind: Kind, version: bytes) -> bytes:
     """Give the beginning that a record of that kind and version has."""
     return b"%b%c%c%b" % (_MAGIC, FORMAT, kind, version)
+
+
+def inflated_size(data: bytes) -> int:
+    """Give the length that a record says its payload has when inflated; whether that is true, `Sealer.open` sees."""
+    return int.from_bytes(data[_HEADER.size - 4 : _HEADER.size], "big")
 
 
 class Sealer:
@@ -196,11 +202,9 @@ class Sealer:
                 key_size, count, stored, size,
             ) = _unpack(data)  # fmt: skip
         except struct.error:
-            raise Unopenable("length" if _MAGIC.startswith(data[:4]) else "magic") from None
-        if magic != _MAGIC:
-            raise Unopenable("magic")
-        if version_of_format != FORMAT:
-            raise Unopenable("format")
+            raise Unopenable(_why_no_header(data)) from None
+        if magic != _MAGIC or version_of_format != FORMAT:
+            raise Unopenable(_why_no_header(data))
         end = self._proof.check(data, flags, secret)
         start = _HEADER.size + key_size
         if key_size != len(key) or not data.startswith(key, _HEADER.size):
@@ -235,6 +239,13 @@ class Sealer:
             raise Unopenable("parts") from None
         except ImportError:
             raise Unopenable("compression") from None
+
+
+def _why_no_header(data: bytes) -> Reason:
+    """Why these bytes cannot be read any further."""
+    if data[:4] != _MAGIC[: len(data)]:
+        return "magic"
+    return "length" if len(data) < _HEADER.size and data[4:5] in {b"", _FORMAT} else "format"
 
 
 def _packed(generations: tuple[tuple[bytes, bytes], ...]) -> bytes:
