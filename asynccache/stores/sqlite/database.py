@@ -68,7 +68,7 @@ class Database:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._connection = sqlite3.connect(
-            settings.path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False, cached_statements=64
+            settings.path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False, cached_statements=128
         )
         try:
             schema.prepare(self._connection, synchronous=settings.synchronous, by_age=settings.max_bytes is not None)
@@ -98,9 +98,8 @@ class Database:
         now = self.now
         for start in range(0, len(keys), schema.MOST_READ):
             some = keys[start : start + schema.MOST_READ]
-            width = 1 << (len(some) - 1).bit_length()  # few widths, so that all statements stay prepared
-            some += some[-1:] * (width - len(some))
-            found.update(self._connection.execute(schema.reading(width), (*some, now)))
+            some += some[-1:] * (-len(some) % schema.STEP)  # few widths, so that all statements stay prepared
+            found.update(self._connection.execute(schema.reading(len(some)), (*some, now)))
         if self._settings.max_bytes is not None:
             if len(self._read_lately) > _MOST_REMEMBERED:
                 self._read_lately.clear()

@@ -18,6 +18,9 @@ FORMAT: Final = 1
 MOST_READ: Final = 256
 """Keys in one statement."""
 
+STEP: Final = 4
+"""Keys are filled up to a multiple of this."""
+
 TABLES: Final = ("items", "counters")
 
 _CREATE: Final = (
@@ -91,14 +94,14 @@ def prepare(connection: sqlite3.Connection, *, synchronous: str, by_age: bool) -
     """
     run = connection.execute
     run("PRAGMA trusted_schema = OFF")
-    run("PRAGMA page_size = 8192")  # 500 bytes a value: a sixth less file and 4% more reads than with 4,096
+    run("PRAGMA page_size = 4096")
     run("PRAGMA auto_vacuum = INCREMENTAL")
     is_made = _is_made(connection)
     run("PRAGMA journal_mode = WAL")
     run(f"PRAGMA synchronous = {synchronous.upper()}")
-    run("PRAGMA wal_autocheckpoint = 500")
-    run("PRAGMA journal_size_limit = 8388608")
-    run("PRAGMA cache_size = -8192")
+    run("PRAGMA wal_autocheckpoint = 2000")  # 8 MB: at 2 MB, writes of 500 bytes at random keys cost a third more
+    run("PRAGMA journal_size_limit = 16777216")
+    run("PRAGMA cache_size = -16384")  # 16 MB, taken as they are needed
     if not is_made:
         _make(connection)
     if by_age and not run("SELECT 1 FROM sqlite_master WHERE name = 'items_by_age'").fetchone():

@@ -40,7 +40,7 @@ class SQLiteStore(BatchingStore):
 
     Args:
         path: of the file, which is made if there is none.
-        max_bytes: of the file, besides its log of about 4 MB; None for no limit. What was written the longest time ago
+        max_bytes: of the file, besides its log of some 8 MB; None for no limit. What was written the longest time ago
             has to go, except what this process has read since. An item larger than half of it is refused.
         timeout: seconds that anybody waits at most.
         synchronous: when to wait for the disk: "normal" loses nothing if the process dies, and at most the last moments
