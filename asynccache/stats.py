@@ -31,6 +31,44 @@ class LoadCounts:
         return {2.0**bits / FINEST: count for bits, count in sorted(self.buckets.items())}
 
 
+class SharedCounts:
+    """What a cache has counted of its store."""
+
+    __slots__ = ("errors", "flushes", "hits", "misses", "refused", "unreadable", "unwritable")
+
+    def __init__(self) -> None:
+        self.hits = self.misses = self.errors = self.refused = self.unwritable = self.flushes = 0
+        self.unreadable: Counter[str] = Counter()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SharedStats:
+    """A snapshot of what a cache has counted of its store."""
+
+    hits: int
+    """Values that were found there."""
+    misses: int
+    """Reads that found none, or none that is still valid."""
+    errors: int
+    """Requests that the store did not answer, or not in time."""
+    refused: int
+    """Values of loads that were not stored, as something newer was there by then."""
+    unreadable: Mapping[str, int]
+    """What was found but could not be believed or read, by reason."""
+    unwritable: int
+    """Values that could not be written as bytes."""
+    flushes: int
+    """Times that everything in process was dropped, as changes may have been missed."""
+    owed: int
+    """Invalidations that still have to be sent."""
+    behind: int
+    """Values that still have to be written."""
+    dropped: int
+    """Values that were to be written behind and were not: too many, or the store was away at the end."""
+    is_coherent: bool
+    """Whether all changes are heard of at present."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CacheStats:
     """A snapshot of a cache's counters, since it was made or last cleared."""
@@ -73,6 +111,8 @@ class CacheStats:
     """How many loads took up to so many seconds: a histogram by upper bounds, each twice the one before."""
     sweeper_alive: bool
     """Whether a sweep is planned or under way."""
+    shared: SharedStats | None = None
+    """What was counted of the store; None where there is none."""
 
 
 def total(parts: Sequence[CacheStats]) -> CacheStats:
@@ -82,6 +122,8 @@ def total(parts: Sequence[CacheStats]) -> CacheStats:
         values = [getattr(part, name) for part in parts]
         if name in ("evictions", "load_times"):
             sums[name] = _added(values)
+        elif name == "shared":  # these parts are in process
+            sums[name] = None
         else:
             sums[name] = any(values) if name == "sweeper_alive" else sum(values)
     return CacheStats(**sums)  # type: ignore[arg-type]  # each field by its name

@@ -6,7 +6,7 @@ flights load.
 
 import functools
 from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from types import TracebackType
 from typing import Any, Final, Literal, Never, NoReturn, Self, TypeVar, Unpack
 
@@ -25,12 +25,15 @@ from asynccache.core.keys import refuse_text, refuse_unhashable, split_key
 from asynccache.flight.batches import LoadMany
 from asynccache.flight.bulk import distinct
 from asynccache.flight.plan import OnAbandon
+from asynccache.locks.lease import Lease
 from asynccache.memory.listeners import AnyListener
 from asynccache.options.loads import LOAD_OPTIONS, LoadOptions, refuse_unknown
+from asynccache.options.shared import SHARED_OPTIONS, Coalesce, CodecName, Compress, Secret, SharedOptions, WriteMode
 from asynccache.options.stores import STORE_OPTIONS, Copy, StoreOptions
 from asynccache.protocols import MISSING, Clock, Missing, SupportsTimers
 from asynccache.serializers.snapshots import SnapshotReport
 from asynccache.stats import CacheStats
+from asynccache.stores.contract import Store
 
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
@@ -45,11 +48,30 @@ _OF_FUNCTIONS: Final = {
 class Cache:
     """A cache to hold in one's hands, to share between functions, and to divide into namespaces.
 
+    With a store it is shared by all processes that have the same store and namespace: what lies there is kept in
+    process as well, for as long as it is known to be the newest, or for `local_ttl`.
+
     Safe to use from several threads and event loops. Use it as `async with Cache(...) as cache:`, or close it by
     `aclose()` when it is not needed any more.
 
     Args:
-        maxsize: entries at most. 1,024 unless said otherwise (no bound if there is a `max_weight`); None for no bound,
+        store: a store that processes share, or its URL, such as "redis://localhost/0", "sqlite:///cache.db",
+            "memcached://a,b" or "hazelcast://a/dev"; None for a cache of this process alone. A store that is given as
+            an object is left open when the cache is closed.
+        namespace: what all keys in the store begin with: letters, digits, ".", "_" and "-"; "cache" by default.
+        local_ttl: seconds that a value of the store is kept in process at most. None for as long as it lasts where the
+            store tells of changes, for one second where it does not.
+        coalesce: "process" to load once for all callers of a process, "fleet" for all callers of all processes.
+        lease_ttl: seconds after which the others go on if the process that loads for the fleet has died; 10.
+        secret: what values in the store are signed with, at least 16 bytes; several by id, the first for new values.
+        codec: how values are written: "json" (plain data, type-exact), "msgpack", "bytes", or "pickle", which needs a
+            `secret`.
+        type: of the values, where it is no plain data: a dataclass, a pydantic model, ... Functions have their return
+            annotation for that.
+        compress: "zlib" or "zstd" for large values.
+        write: "through" to have a load's value in the store before its callers have it, "behind" for soon after.
+        maxsize: entries in process at most. 1,024 unless said otherwise (no bound if there is a `max_weight`); None for
+            no bound,
             0 to store nothing and only share loads.
         max_weight: what all entries may weigh together.
         weigher: a function of key and value that tells an entry's weight; `sizeof`, which estimates bytes, by default.
@@ -62,11 +84,24 @@ class Cache:
     Raises:
         TypeError: an option is of the wrong kind; the message says what to write instead.
         ValueError: an option has no meaning.
+        ImportError: the store, the codec or the compression needs a package that is missing; the message names the
+            extra that brings it.
     """
 
     def __init__(
         self,
+        store: str | Store | None = None,
+        /,
         *,
+        namespace: str | None = None,
+        local_ttl: Seconds | None = None,
+        coalesce: Coalesce | None = None,
+        lease_ttl: Seconds | None = None,
+        secret: Secret | None = None,
+        codec: CodecName | None = None,
+        type: Any = None,  # noqa: A002  # the word that users look for
+        compress: Compress | None = None,
+        write: WriteMode | None = None,
         maxsize: int | Missing | None = MISSING,
         max_weight: float | None = None,
         weigher: Callable[[Any, Any], float] | None = None,
@@ -93,7 +128,8 @@ class Cache:
         clock: Clock | SupportsTimers | None = None,
         **unknown: Never,
     ) -> None:
-        refuse_unknown(unknown, LOAD_OPTIONS - {"weight"} | STORE_OPTIONS, "Cache()", elsewhere=_OF_FUNCTIONS)
+        known = LOAD_OPTIONS - {"weight"} | STORE_OPTIONS | SHARED_OPTIONS - {"store"}
+        refuse_unknown(unknown, known, "Cache()", elsewhere=_OF_FUNCTIONS)
         given = {
             "ttl": ttl, "jitter": jitter, "stale": stale, "stale_if_error": stale_if_error,
             "error_backoff": error_backoff, "refresh_ahead": refresh_ahead, "early": early, "timeout": timeout,
@@ -113,7 +149,19 @@ class Cache:
             name=name,
             **own,
         )
-        self._open(Engine(options, given), (), NO_TAGS)
+        shared_options = SharedOptions(
+            store=store,
+            namespace=namespace,
+            local_ttl=local_ttl,
+            coalesce=coalesce,
+            lease_ttl=lease_ttl,
+            secret=secret,
+            codec=codec,
+            type=type,
+            compress=compress,
+            write=write,
+        )
+        self._open(Engine(options, shared_options, given), (), NO_TAGS)
 
     def _open(self, engine: Engine, path: tuple[Hashable, ...], scopes: Tags) -> None:
         """Become a view of one namespace of an engine."""
@@ -182,47 +230,45 @@ class Cache:
             TypeError, ValueError: an option that cannot be meant, or a value that can be read only once.
             CacheClosed: the cache was closed.
         """
-        plan = self._plans.of_storing(options)
-        self._engine.set(plan, self._key(key), value, (), {})
+        await self._engine.set_many(self._plans.of_storing(options), {self._key(key): value})
 
     async def delete(self, key: Hashable) -> bool:
-        """Forget the value of `key`, and what a load under way will bring; tell whether there was anything."""
-        return self._engine.tier.invalidate(self._key(key))
+        """Forget the value of `key`, and what a load under way will bring; tell whether there was anything.
+
+        With a store it is forgotten in all processes, and what is told is whether this one knew it.
+        """
+        return bool(await self._engine.delete_many(self._plan, (self._key(key),)))
 
     async def contains(self, key: Hashable) -> bool:
         """Tell whether there is a fresh value. Counts as nothing."""
-        store = self._engine.tier.store
-        return self._engine.switch.mode() is None and store.peek(self._key(key), old=False) is not MISSING
+        return await self._engine.find_anywhere(self._plan, self._key(key)) is not MISSING
 
     async def peek(self, key: Hashable, default: Any = None) -> Any:
         """Give the value of `key` if it is fresh, else `default`. Counts as nothing."""
-        value = self._engine.peek(self._key(key), old=False)
+        value = await self._engine.find_anywhere(self._plan, self._key(key))
         return default if value is MISSING else value
 
     async def touch(self, key: Hashable, ttl: Seconds | None) -> bool:
         """Let a fresh value begin a new term of `ttl` seconds (None for ever); tell whether there is one."""
-        term = seconds("ttl", ttl)
-        bypassed = self._engine.switch.mode() is not None
-        return not bypassed and self._engine.tier.store.renew(self._plan, self._key(key), term)
+        return await self._engine.touch(self._plan, self._key(key), seconds("ttl", ttl))
 
     # --- many keys --------------------------------------------------------------------------------------------------
 
     async def get_many(self, keys: Iterable[K]) -> dict[K, Any]:
         """Give the fresh values of these keys, and nothing for the others."""
         self._engine.refuse_closed()
-        found = {key: await self.get(key, MISSING) for key in distinct(keys)}
-        return {key: value for key, value in found.items() if value is not MISSING}
+        own = {self._key(key): key for key in distinct(keys)}
+        return {own[key]: value for key, value in (await self._engine.get_many(self._plan, own)).items()}
 
     async def set_many(self, values: Mapping[Any, Any], **options: Unpack[LoadOptions]) -> None:
         """Store several values; the options hold for each."""
         self._engine.refuse_closed()
         plan = self._plans.of_storing(options)
-        for key, value in _items(values):
-            self._engine.set(plan, self._key(key), value, (), {})
+        await self._engine.set_many(plan, {self._key(key): value for key, value in _items(values)})
 
     async def delete_many(self, keys: Iterable[Hashable]) -> int:
         """Forget these keys, as `delete` does; tell of how many there was anything."""
-        return sum([await self.delete(key) for key in distinct(keys)])
+        return await self._engine.delete_many(self._plan, [self._key(key) for key in distinct(keys)])
 
     async def get_or_load_many(
         self, keys: Iterable[K], load_many: LoadMany, **options: Unpack[LoadOptions]
@@ -248,19 +294,37 @@ class Cache:
     async def invalidate_tags(self, *tags: str) -> None:
         """Forget all values that carry one of these tags, in whatever namespace, and what loads under way will bring.
 
-        It takes the same time however many there are. Their memory is given back in the background.
+        It takes the same time however many there are. Their memory is given back in the background. With a store they
+        are forgotten in all processes.
         """
-        self._engine.tier.invalidate_tags(read_tags("tags", tags))
+        await self._engine.invalidate_tags(read_tags("tags", tags))
 
     async def clear(self) -> None:
         """Forget all values, and what loads under way will bring.
 
-        Of a namespace it takes the same time for any size; memory is given back in the background.
+        Of a namespace it takes the same time for any size; memory is given back in the background. In a store, values
+        are made invalid for all processes, and lie there until their time is over.
         """
-        if self._scopes:
-            self._engine.tier.invalidate_scope(self._scopes[-1])
-        else:
-            self._engine.tier.forget_all()
+        await self._engine.clear(self._scopes)
+
+    def lock(self, name: str, *, ttl: Seconds, wait: Seconds | None = None) -> AbstractAsyncContextManager[Lease]:
+        """Hold a lock that all processes with this store respect: `async with cache.lock("report", ttl=30) as lease:`.
+
+        It is renewed while it is held. Whoever holds it may lose it, as after a long pause of the process: look at
+        `lease.lost` before what must not be done twice, and send `lease.fence`, which grows with every holder, along.
+
+        Args:
+            name: of the lock, in this cache or namespace.
+            ttl: seconds after which another may have it, if the holder has died.
+            wait: seconds to wait for it at most; 0 for not at all, None for as long as it takes.
+
+        Raises:
+            TypeError: the cache has no store, or one that keeps no locks.
+            ValueError: an argument that cannot be meant. What follows is raised on entering.
+            LockTimeout: somebody else has held it all the time.
+            StoreUnavailable: the store does not say who holds it.
+        """
+        return self._engine.lock(self._path, name, ttl=ttl, wait=wait)
 
     def namespace(self, name: str) -> "Cache":
         """Give a view with keys of its own, which can be cleared alone. Bounds, tags, options and counters are shared.
@@ -276,11 +340,11 @@ class Cache:
         return view
 
     def keys(self) -> list[Any]:
-        """Give the keys that have a fresh value, of this namespace alone."""
+        """Give the keys that have a fresh value in process, of this namespace alone."""
         return [key for key, _ in self._live()]
 
     def items(self) -> list[tuple[Any, Any]]:
-        """Give the fresh values with their keys, of this namespace alone."""
+        """Give the fresh values in process with their keys, of this namespace alone."""
         return [(key, self._engine.copy(value)) for key, value in self._live()]
 
     def _live(self) -> list[tuple[Any, Any]]:
@@ -306,8 +370,10 @@ class Cache:
 
         Raises:
             OSError: the file cannot be written; the one that was there still is.
+            TypeError: the cache has a store, which is what it begins with anyway.
             CacheClosed: the cache was closed, and holds nothing any more.
         """
+        _refuse_shared(self._engine, "snapshot")
         self._engine.refuse_closed()  # when it is empty: the file that was saved before is worth more
         return await warm_start.snapshot(self._engine, path)
 
@@ -315,7 +381,12 @@ class Cache:
         """Take back the entries of a file, as far as their time is not over. The time between counts.
 
         A file that is missing, damaged or of another version changes nothing; the report says so.
+
+        Raises:
+            TypeError: the cache has a store, which is what it begins with anyway.
+            CacheClosed: the cache was closed.
         """
+        _refuse_shared(self._engine, "restore")
         self._engine.refuse_closed()
         return await warm_start.restore(self._engine, path)
 
@@ -365,16 +436,23 @@ class Cache:
         A namespace is closed with its cache: its own `aclose` does nothing.
         """
         if not self._scopes:
-            await self._engine.tier.close(wait=wait)
+            await self._engine.close(wait=wait)
 
     async def __aenter__(self) -> Self:
         self._engine.refuse_closed()
+        if self._engine.shared is not None:
+            self._engine.shared.start()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self.aclose()
+
+
+def _refuse_shared(engine: Engine, method: str) -> None:
+    if engine.shared is not None:
+        raise TypeError(f"{method} is for a cache of one process: this one begins with what its store has")
 
 
 def _items(values: object) -> Iterable[tuple[Any, Any]]:

@@ -5,12 +5,14 @@ Decides how a call's options and the cache's defaults become one plan, and how k
 
 import inspect
 import weakref
-from collections.abc import Awaitable, Callable, Coroutine, Hashable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import Any, Final, NoReturn
 
 from asynccache.bypass import Bypass, Switch
 from asynccache.cache.read_through import ReadThrough
+from asynccache.cache.sharing import share
 from asynccache.callables import awaitable_of
 from asynccache.core.expiry import seconds
 from asynccache.core.generations import Tag, Tags
@@ -19,10 +21,14 @@ from asynccache.flight.flight import current
 from asynccache.flight.plan import Plan
 from asynccache.hitpath.compiled import CompiledFunction, Function, HitOptions, Tally
 from asynccache.hitpath.parameters import KeyOptions, Parameters
+from asynccache.locks.lease import Lease
 from asynccache.memory.tier import MemoryTier
 from asynccache.options import loads as load_options
+from asynccache.options.shared import SharedOptions
 from asynccache.options.stores import StoreOptions
 from asynccache.protocols import MISSING
+from asynccache.shared.plans import SharedPlan
+from asynccache.shared.tier import SharedTier
 from asynccache.stats import CacheStats, LoadCounts
 
 DEFAULT_NAME: Final = "cache"
@@ -36,13 +42,14 @@ class Engine:
 
     Args:
         store_options: those of the cache as a whole.
+        shared_options: those about the store that processes share, if there is one.
         defaults: `LoadOptions` for calls that do not say otherwise.
 
     Raises:
         TypeError, ValueError: a default that cannot be meant.
     """
 
-    def __init__(self, store_options: StoreOptions, defaults: Mapping[str, Any]) -> None:
+    def __init__(self, store_options: StoreOptions, shared_options: SharedOptions, defaults: Mapping[str, Any]) -> None:
         load_options.refuse_without_ttl(defaults)
         load_options.refuse_backoff_alone(defaults)
         self.options = store_options
@@ -50,6 +57,11 @@ class Engine:
         self.name = store_options.name or DEFAULT_NAME
         rules = store_options.rules(self.name, expires=True, is_lasting=True)
         self.tier: MemoryTier[Any, Any] = MemoryTier(store_options.new_cache(), rules)
+        self.shared_options = shared_options
+        self.shared: SharedTier | None = None
+        if shared_options.is_shared:
+            _refuse_idle(store_options)
+            self.shared = share(shared_options, store_options, self.tier, self.name)
         self.switch = Switch()
         self.reader: ReadThrough[Any, Any] = ReadThrough(self.tier, self.switch)
         self._hits = _Hits()
@@ -85,6 +97,10 @@ class Engine:
         """
         given = options or {}
         load_options.refuse_unknown(given, load_options.LOAD_OPTIONS, self.name)
+        if self.shared is None and given.get("type") is not None:
+            raise ValueError(
+                "type is about values in a store that processes share: leave it out, or give Cache a store"
+            )
         merged = self.merged(given)
         if given.get("weight") is not None and self.options.max_weight is None:
             raise ValueError("weight requires max_weight: how much all entries of the cache together may weigh")
@@ -104,7 +120,10 @@ class Engine:
         load_options.refuse_without_ttl({**given, "ttl": merged.get("ttl")})
         if "error_backoff" in given:
             load_options.refuse_backoff_alone(merged)
-        return replace(plan, scope=scope, counts=counts)
+        beyond = None
+        if self.shared is not None and not (scope and scope[-1] in self.ambiguous_parts):
+            beyond = self.shared.plan(scope, self.shared_options.codec_of(given.get("type")))
+        return replace(plan, scope=scope, counts=counts, beyond=beyond)
 
     def merged(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
         """Put a call's options over the defaults; a default that makes no sense with them gives way.
@@ -192,7 +211,7 @@ class Engine:
 
         async def get_slowly(key: Any, args: tuple[Any, Any], _kwargs: object) -> Any:
             self.refuse_closed()
-            found = MISSING if self.switch.mode() is not None else self.tier.get(key)
+            found = MISSING if self.switch.used and self.switch.mode() is not None else await self.get(plan, key)
             return args[1] if found is MISSING else self.copy(found)
 
         def load(key: Any, args: tuple[Any, Any], options: dict[str, Any]) -> Coroutine[Any, Any, Any]:
@@ -215,6 +234,87 @@ class Engine:
 
     # --- one key ----------------------------------------------------------------------------------------------------
 
+    async def get(self, plan: Plan, key: Any) -> Any:
+        """Give a fresh value, from wherever there is one, `MISSING` if there is none."""
+        found = self.tier.get(key)
+        if found is MISSING and self.shared is not None:
+            found = await self.shared.get(plan, key)
+            if found is not MISSING:
+                self.tier.flights.counts.misses -= 1
+                self.tier.flights.counts.hits += 1
+        return found
+
+    async def get_many(self, plan: Plan, keys: Iterable[Any]) -> dict[Any, Any]:
+        """Give the fresh values of several keys, and nothing for the others."""
+        if self.switch.mode() is not None:
+            return {}
+        found = {key: self.tier.get(key) for key in keys}
+        missing = [key for key, value in found.items() if value is MISSING]
+        if missing and self.shared is not None:
+            further = await self.shared.get_many(plan, missing)
+            self.tier.flights.counts.misses -= len(further)
+            self.tier.flights.counts.hits += len(further)
+            found |= further
+        return {key: self.copy(value) for key, value in found.items() if value is not MISSING}
+
+    async def plan_of_many(self, plan: Plan, keys: list[Any]) -> Plan:
+        """Give the plan of loads that begin together: the store is asked once for all, so that they stay together."""
+        if self.shared is None or not isinstance(plan.beyond, SharedPlan) or not keys:
+            return plan
+        if self.switch.mode() is Bypass.REFRESHING:
+            return plan.anew()
+        ahead = await self.shared.ahead(plan, keys)
+        return replace(plan, beyond=plan.beyond.having_read(ahead))
+
+    async def set_many(self, plan: Plan, values: Mapping[Any, Any]) -> None:
+        """Store values; where the cache is disabled, forget the old ones all the same."""
+        if self.shared is None or plan.beyond is None:
+            for key, value in values.items():
+                self.set(plan, key, value, (), {})
+            return
+        self.refuse_closed()
+        if self.switch.mode() is Bypass.DISABLED:
+            await self.shared.delete_many(plan, values)
+        else:
+            await self.shared.set_many(plan, values)
+
+    async def delete_many(self, plan: Plan, keys: Iterable[Any]) -> int:
+        """Forget values, and what loads in the air will bring; tell of how many there was anything in process."""
+        if self.shared is None or plan.beyond is None:
+            return sum([self.tier.invalidate(key) for key in keys])
+        return await self.shared.delete_many(plan, keys)
+
+    async def find_anywhere(self, plan: Plan, key: Any) -> Any:
+        """Give a fresh value without counting or keeping it, `MISSING` if there is none."""
+        found = self.peek(key, old=False)
+        if found is MISSING and self.shared is not None and plan.beyond is not None and self.switch.mode() is None:
+            found = self.copy(await self.shared.peek(plan, key))
+        return found
+
+    async def touch(self, plan: Plan, key: Any, ttl: float | None) -> bool:
+        """Let a fresh value begin a new term of `ttl` seconds; tell whether there is one."""
+        if self.switch.mode() is not None:
+            return False
+        if self.shared is not None and plan.beyond is not None:
+            return await self.shared.touch(plan, key, ttl)
+        return self.tier.store.renew(plan, key, ttl)
+
+    async def invalidate_tags(self, names: tuple[str, ...]) -> None:
+        """Forget all values that carry one of these tags."""
+        if self.shared is None:
+            self.tier.invalidate_tags(names)
+        else:
+            await self.shared.invalidate_tags(names)
+
+    async def clear(self, scopes: Tags) -> None:
+        """Forget all values of a namespace, the innermost of these, or of the whole cache."""
+        if self.shared is not None and not (scopes and scopes[-1] in self.ambiguous_parts):
+            await self.shared.clear(scopes)
+        elif scopes:
+            self.tier.invalidate_scope(scopes[-1])
+        else:
+            self.tier.forget_all()
+
     def set(self, plan: Plan, key: Any, value: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         """Store a value as if the call had given it; where the cache is disabled, forget the old one all the same."""
         self.refuse_closed()
@@ -231,11 +331,29 @@ class Engine:
         """Load a value anew, whatever is stored."""
         is_disabled = self.switch.mode() is Bypass.DISABLED
         fetch = self.reader.fetch if is_disabled else self.tier.flights.fetch
-        return self.copy(await fetch(plan, key, args, kwargs))
+        return self.copy(await fetch(plan.anew(), key, args, kwargs))
 
     def stats(self) -> CacheStats:
         """Give all counters."""
-        return self.tier.stats(self._hits.total())
+        stats = self.tier.stats(self._hits.total())
+        return stats if self.shared is None else replace(stats, shared=self.shared.stats())
+
+    async def close(self, *, wait: bool) -> None:
+        """Take no more calls; end the loads in the air, or wait for them; forget everything, and close the store."""
+        try:
+            await self.tier.close(wait=wait)
+        finally:
+            if self.shared is not None:
+                await self.shared.aclose()
+
+    def lock(self, path: tuple[Hashable, ...], name: str, *, ttl: Any, wait: Any) -> AbstractAsyncContextManager[Lease]:
+        """Give a lock of a namespace: see `Cache.lock`."""
+        self.refuse_closed()
+        if self.shared is None:
+            raise TypeError('lock is for processes that share a store: write Cache("redis://...") or another store')
+        return self.shared.locks().lock(
+            "/".join([*map(str, path), name]) if path and name else name, ttl=ttl, wait=wait
+        )
 
     def refuse_closed(self) -> None:
         """Refuse to be used after the end.
@@ -249,6 +367,11 @@ class Engine:
         """Give a value as callers get it."""
         copier = self.options.copier
         return value if copier is None or value is MISSING else copier(value)
+
+
+def _refuse_idle(options: StoreOptions) -> None:
+    if options.idle_seconds is not None:
+        raise ValueError("idle counts the hits of one process, and a store is shared by several: leave it out, use ttl")
 
 
 class _Hits:

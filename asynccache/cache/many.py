@@ -44,6 +44,7 @@ async def load_keys(
         except LeftOut as error:  # and remembered to be so
             found[key] = left_out(error)
     missing = [(scopes[-1], key) if scopes else key for key in wanted if found[key] is MISSING]
+    plan = await engine.plan_of_many(plan, missing)
     outcomes = await fetch_many(engine.tier.flights, plan, missing, lambda key: ((split_key(key)[1],), {}))
     found |= {split_key(key)[1]: outcome for key, outcome in outcomes.items()}
     raise_first(found, outcomes)

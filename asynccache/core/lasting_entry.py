@@ -51,16 +51,25 @@ def date(
     freshness: Freshness,
     idle: float | None,
     load_time: float,
+    held: float | None = None,
+    age: float = 0.0,
 ) -> None:
-    """Say when a value that is stored now has to be thought about, and when it is gone. All times are seconds."""
+    """Say when a value that is stored now has to be thought about, and when it is gone. All times are seconds.
+
+    Args:
+        held: after which it is gone, whatever else is promised; None if it is not. Not together with `idle`.
+        age: how long ago it was loaded.
+    """
     is_error = isinstance(entry.value, RememberedError)
     freshness = _PLAIN if is_error else freshness
     entry.freshness = freshness
     entry.fresh_until = fresh_until
     entry.load_time = load_time
     entry.retry_at = -math.inf
-    entry.refresh_at = freshness.refresh_at(now, fresh_until)
+    entry.refresh_at = freshness.refresh_at(now - age, fresh_until)
     entry.idle_until = NEVER if idle is None or is_error else now + idle
+    if held is not None:
+        entry.idle_until = now + held
     entry.limit = freshness.attention(entry.refresh_at, fresh_until, load_time)
     # The value is there already: a reader in another thread must not take the new one for an old one.
     entry.deadline = -math.inf if is_error else min(entry.limit, entry.idle_until)

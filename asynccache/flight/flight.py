@@ -15,7 +15,7 @@ from typing import Any, Final, Generic, NoReturn, TypeVar
 from asynccache.core.generations import Epoch
 from asynccache.errors import LoadCancelled
 from asynccache.flight.plan import Plan
-from asynccache.protocols import TimerHandle
+from asynccache.protocols import MISSING, TimerHandle
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -65,6 +65,14 @@ class Flight(Generic[K]):
     """Its value is in the cache: a call that comes now needs no flight."""
     outcome: Any = None
     """The value or a `Failure`, until it is handed out."""
+    is_found = False
+    """Its value was found in a tier further away: nothing was loaded."""
+    terms: Any = None
+    """On what terms its value is stored, if that is known already."""
+    old: Any = MISSING
+    """An old value from a tier further away, which may be served instead of none."""
+    old_is_served = False
+    """Whoever comes while it loads is given `old`."""
     caller: asyncio.Task[Any] | None = None
     """Whose step its first step was its last in, as long as others may share its outcome."""
     shared_at = 0

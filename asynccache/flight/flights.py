@@ -301,26 +301,55 @@ class Flights(Generic[K, V]):
             if not flight.boarding:
                 await primed
             current.set(flight)
-            began = self._clock()
-            try:
-                flight.outcome = value = await plan.load(*args, **kwargs)
-            finally:
-                flight.load_time = seconds = self._clock() - began
-                self.counts.seconds += seconds
-                self.counts.buckets[int(seconds * FINEST).bit_length()] += 1
+            if plan.beyond is not None:
+                flight.outcome = value = await plan.beyond.load(flight, args, kwargs)
+            else:
+                began = self._clock()
+                try:
+                    flight.outcome = value = await plan.load(*args, **kwargs)
+                finally:
+                    self._note_time(flight, began)
             flight.is_stored = self.owner.take_in(flight, value, args, kwargs)
-            self.counts.loads += 1
+            self.counts.loads += not flight.is_found
         except BaseException as error:  # whatever ends a load, those who wait for it have to be told
             self._fail(loop, flight, error)
         finally:
             self._land(table, flight)
+
+    async def load(self, flight: Flight[K], plan: Plan, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> V:
+        """Make a load for a tier further away, which has not found the value, and time it."""
+        began = self._clock()
+        try:
+            value: V = await plan.load(*args, **kwargs)
+            return value
+        finally:
+            self._note_time(flight, began)
+
+    def _note_time(self, flight: Flight[K], began: float) -> None:
+        flight.load_time = seconds = self._clock() - began
+        self.counts.seconds += seconds
+        self.counts.buckets[int(seconds * FINEST).bit_length()] += 1
+
+    def serve_old(self, flight: Flight[K], value: V, *, is_fresh: bool) -> None:
+        """Give those who wait a value from a tier further away, and let the load go on without them.
+
+        Args:
+            is_fresh: whether it is only about to become old.
+        """
+        flight.goes_on = flight.old_is_served = True
+        for counts in (self.counts, None if flight.plan is None else flight.plan.counts):
+            if counts is not None:
+                counts.misses -= 1
+                counts.stale += 0 if is_fresh else len(flight.waiters)
+                counts.hits += len(flight.waiters) if is_fresh else 0
+        flight.hand_out(value)
 
     def _fail(self, loop: asyncio.AbstractEventLoop, flight: Flight[K], error: BaseException) -> None:
         failure = failure_of(error, *flight.known_as())
         failure.is_left_out = isinstance(error, LeftOut) and error.flight is flight
         if failure.is_left_out:  # which is an answer
             self.counts.loads += 1
-        else:
+        elif not flight.is_found:
             self.counts.failures += 1
         if isinstance(error, asyncio.CancelledError):
             self.counts.cancelled += 1
@@ -350,6 +379,9 @@ class Flights(Generic[K, V]):
         flight.task = flight.owner = flight.plan = None
         if flight.grace is not None or flight.limits or flight.epoch is not None or flight.said is not None:
             self._let_go(flight)
+        if flight.terms is not None or flight.old is not MISSING:
+            flight.terms = None
+            flight.old = MISSING
         if not flight.boarding:
             flight.outcome = None
 

@@ -4,9 +4,9 @@ A plan is made where the user writes options: for a decorated function once, for
 that says otherwise. It travels with the flight, so that loads of many functions can share one cache.
 """
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 from asynccache.core.expiry import Expiry
 from asynccache.core.freshness import Freshness
@@ -14,12 +14,27 @@ from asynccache.core.generations import NO_TAGS, Tags
 from asynccache.core.remembered_error import ErrorTerms
 from asynccache.stats import LoadCounts
 
+if TYPE_CHECKING:
+    from asynccache.flight.flight import Flight
+
 OnAbandon: TypeAlias = Literal["cancel", "finish"] | float
 """What becomes of a load that nobody waits for any more: cancelled at once, finished, or cancelled after so many
 seconds of grace."""
 
 TagsOf: TypeAlias = tuple[str, ...] | Callable[..., Iterable[str]]
 """Tags, or a function of the result and then the call's arguments that gives them."""
+
+
+class Beyond(Protocol):
+    """What lies beyond the tier in process, as one plan uses it: asked before a load is made, told what it gave."""
+
+    async def load(self, flight: "Flight[Any]", args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        """Give the value of a flight's key, wherever it comes from."""
+        ...
+
+    def anew(self) -> "Beyond":
+        """Give the same, for loads that are made whatever lies there."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -43,6 +58,7 @@ class Plan:
         is_lasting: whether it is for a cache whose entries are `LastingEntry`s: they can have tags, and terms of
             their own.
         counts: what is counted of these loads alone, where they share a cache with others.
+        beyond: the tiers further away, if there are any: then they are asked instead of `load`, and make the load.
         task_name: what the tasks of its loads are called.
         has_time_limit: whether a clock runs while it loads.
     """
@@ -62,6 +78,7 @@ class Plan:
     scope: Tags = NO_TAGS
     is_lasting: bool = False
     counts: LoadCounts | None = None
+    beyond: Beyond | None = None
     task_name: str = field(init=False)
     has_time_limit: bool = field(init=False)
 
@@ -77,10 +94,17 @@ class Plan:
 
     def with_tags(self, tags: tuple[str, ...]) -> "Plan":
         """Give the same plan with other tags."""
+        return self._twin("tags", tags)
+
+    def anew(self) -> "Plan":
+        """Give the same plan for loads that are made whatever lies in tiers further away."""
+        return self if self.beyond is None else self._twin("beyond", self.beyond.anew())
+
+    def _twin(self, field: str, value: object) -> "Plan":
         twin = object.__new__(Plan)
         for name in Plan.__slots__:
             object.__setattr__(twin, name, getattr(self, name))
-        object.__setattr__(twin, "tags", tags)
+        object.__setattr__(twin, field, value)
         return twin
 
     def own_key(self, key: Any) -> Any:

@@ -25,6 +25,11 @@ class Terms:
         tags: the names of its tags; they count even if it is not stored, as they tell whether it is out of date.
         is_stored: whether it is stored at all.
         is_renewal: whether it is the old value, for a new term.
+        is_wanted: whether it is worth storing at all, be it further away where there is no room for it here.
+        held: how many seconds it is kept here, where it lies in a tier further away as well; None as long as it lasts.
+        age: how many seconds ago it was loaded, if it comes from a tier further away: `ttl` is then what is left of its
+            time, to the letter.
+        load_time: how long its load took, in seconds; None if that is the flight's to say.
     """
 
     weight: float
@@ -32,9 +37,13 @@ class Terms:
     tags: tuple[str, ...] = ()
     is_stored: bool = True
     is_renewal: bool = False
+    is_wanted: bool = True
+    held: float | None = None
+    age: float | None = None
+    load_time: float | None = None
 
 
-NOT_STORED: Final = Terms(math.inf, 0.0, is_stored=False)
+NOT_STORED: Final = Terms(math.inf, 0.0, is_stored=False, is_wanted=False)
 
 
 def fixed_terms(cache: BoundedCache[Any, Any], plan: Plan) -> Terms | None:
@@ -95,15 +104,15 @@ def terms_of_error(
     tags = MISSING if said is None else said.tags
     if tags is MISSING:
         tags = () if callable(plan.tags) else plan.tags
-    is_stored = ttl != 0 and (said is None or said.store) and cache.fits(weight)
-    return Terms(weight, ttl, tags, is_stored=is_stored)
+    is_wanted = ttl != 0 and (said is None or said.store)
+    return Terms(weight, ttl, tags, is_stored=is_wanted and cache.fits(weight), is_wanted=is_wanted)
 
 
 def _checked(cache: BoundedCache[Any, Any], plan: Plan, terms: Terms) -> Terms:
-    lives = terms.ttl != 0 or plan.freshness.lasts > 0
-    if lives and plan.expiry.idle != 0 and cache.fits(terms.weight):
+    lives = (terms.ttl != 0 or plan.freshness.lasts > 0) and plan.expiry.idle != 0
+    if lives and cache.fits(terms.weight):
         return terms
-    return replace(terms, is_stored=False)
+    return replace(terms, is_stored=False, is_wanted=lives)
 
 
 def tags_of(option: TagsOf, value: object, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[str, ...]:

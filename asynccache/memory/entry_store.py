@@ -117,7 +117,10 @@ class EntryStore(Generic[K, V]):
         self, entry: Entry[K, V], terms: Terms, plan: Plan, now: float, known_until: float, load_time: float
     ) -> None:
         idle = self.rules.idle
-        limit = plan.expiry.limit(terms.ttl, now, random.random)
+        if terms.age is None or terms.ttl is None:
+            limit = plan.expiry.limit(terms.ttl, now, random.random)
+        else:
+            limit = now + terms.ttl
         # The value is there already: a reader in another thread that comes between the two takes the new value for an
         # old one, which costs a load; the other way round it would be served an old one.
         if self.rules.is_lasting:
@@ -131,6 +134,8 @@ class EntryStore(Generic[K, V]):
                 freshness=plan.freshness,
                 idle=idle,
                 load_time=load_time,
+                held=terms.held,
+                age=terms.age or 0.0,
             )
         else:
             if idle is not None:

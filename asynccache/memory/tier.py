@@ -10,7 +10,7 @@ import dataclasses
 import itertools
 import os
 import weakref
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Final, Generic, TypeVar, cast
 
@@ -85,10 +85,92 @@ class MemoryTier(Generic[K, V]):
         if plan is None:
             return False
         refuse_single_use(value, plan.name)
-        terms = self._fixed if flight.said is None else None
+        terms = flight.terms
+        if terms is None and flight.said is None:
+            terms = self._fixed
         if terms is None:
             terms = self._appraise(plan, flight, flight.key, value, args, kwargs)
         return self._take(flight, plan, value, terms)
+
+    def terms_of(self, flight: Flight[K], value: V, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Terms:
+        """Tell on what terms a value is stored, here and further away.
+
+        Raises:
+            TypeError: the value can be awaited or iterated only once.
+        """
+        plan = flight.plan
+        if plan is None:
+            return NOT_STORED
+        refuse_single_use(value, plan.name)
+        return self._appraise(plan, flight, flight.key, value, args, kwargs)
+
+    def terms_of_error(self, flight: Flight[K], error: Exception) -> Terms | None:
+        """Tell on what terms an error is remembered, here and further away; None if it is not."""
+        plan = flight.plan
+        if plan is None or plan.errors is None or isinstance(error, _NO_ANSWERS):
+            return None
+        ttl = plan.errors.ttl_of(error)
+        if ttl is MISSING:
+            return None
+        return terms_of_error(self._cache, plan, flight.said, plan.own_key(flight.key), error, ttl)
+
+    def weighed(self, plan: Plan, key: K, value: V, terms: Terms) -> Terms:
+        """Give terms with the weight that a value has here; it is not stored if that is too much, or not to be held."""
+        try:
+            weight = self._cache.weigh(plan.own_key(key), value)
+        except Exception as error:  # costs the entry, as ever
+            self.store.notices.report("the weigher", error)
+            return NOT_STORED
+        return dataclasses.replace(terms, weight=weight, is_stored=terms.held != 0 and self._cache.fits(weight))
+
+    def terms_to_put(self, plan: Plan, key: K, value: V) -> Terms:
+        """Tell on what terms a value is stored that was not loaded.
+
+        Raises:
+            TypeError: the value can be awaited or iterated only once.
+        """
+        refuse_single_use(value, plan.name, was_loaded=False)
+        return self._appraise(plan, None, key, value, (), {})
+
+    def drop(self, key: K, *, is_replaced: bool = False) -> None:
+        """Forget the value of `key`, and what loads in the air will bring, as it is out of date.
+
+        Args:
+            is_replaced: whether another value takes its place, here or further away.
+        """
+        gone: list[Removed] = []
+        with self.store.lock:
+            self._watches.note(key)
+            self.flights.tables.detach(key)
+            self.store.remove(key, EvictionCause.REPLACED if is_replaced else EvictionCause.EXPLICIT, gone)
+        if gone:
+            self.store.tell(gone)
+
+    def fill(
+        self, plan: Plan, key: K, value: V, terms: Terms, *, unless: Callable[[], bool], flight: Flight[K] | None = None
+    ) -> bool:
+        """Store a value that was found further away, where it has its dates from; tell whether it is stored.
+
+        Args:
+            unless: tells, under the lock, whether something newer has been heard of since it was asked for.
+            flight: the load that has found it, if it was one.
+        """
+        gone: list[Removed] = []
+        try:
+            if terms.age is not None:  # it comes from further away, where it weighs nothing
+                terms = dataclasses.replace(terms, weight=self._cache.weigh(plan.own_key(key), value))
+            with self.store.lock:
+                if not self._cache.fits(terms.weight) or unless():
+                    return False
+                if flight is not None and (flight.is_detached or self._is_overtaken(flight, plan, terms)):
+                    return False
+                evicted = self.store.enter(key, value, terms, plan, gone, terms.load_time or 0.0)
+        except Exception as error:  # the weigher's or the policy's mistake costs the entry, not the value
+            self.store.notices.report("the weigher or the policy", error)
+            return False
+        self.store.tell_evicted(evicted)
+        self.store.tell(gone)
+        return True
 
     def _take(self, flight: Flight[K], plan: Plan, value: V, terms: Terms) -> bool:
         gone: list[Removed] = []
@@ -96,7 +178,8 @@ class MemoryTier(Generic[K, V]):
             with self.store.lock:
                 if (flight.epoch is not None and self._is_overtaken(flight, plan, terms)) or flight.is_detached:
                     return False
-                evicted = self.store.enter(flight.key, value, terms, plan, gone, flight.load_time)
+                load_time = flight.load_time if terms.load_time is None else terms.load_time
+                evicted = self.store.enter(flight.key, value, terms, plan, gone, load_time)
         except Exception as error:  # a policy of the user's own: its mistake costs the entry, not the value
             self.store.notices.report("the policy", error)
             return False
@@ -132,7 +215,9 @@ class MemoryTier(Generic[K, V]):
         if isinstance(error, LeftOut) and not failure.is_left_out:
             error = KeyError(*error.args)  # left out elsewhere: here it is an error like any other
         remembered = RememberedError(error)
-        terms = terms_of_error(self._cache, plan, flight.said, plan.own_key(flight.key), remembered.again(), ttl)
+        terms = flight.terms
+        if terms is None:
+            terms = terms_of_error(self._cache, plan, flight.said, plan.own_key(flight.key), remembered.again(), ttl)
         self._take(flight, plan, cast("V", remembered), terms)
         return MISSING
 
@@ -148,7 +233,7 @@ class MemoryTier(Generic[K, V]):
         with self.store.lock:
             entry = None if flight.is_detached else self.store.kept(flight.key)
             if entry is None:
-                return MISSING
+                return cast("V | Missing", MISSING if flight.is_detached else flight.old)
             entry.retry_at = self.rules.clock() + plan.freshness.error_backoff
         return self.fallback(flight)
 
@@ -156,6 +241,8 @@ class MemoryTier(Generic[K, V]):
         """Give the old value that may be served though it is out of date, if there is one."""
         entry = self.store.kept(flight.key)
         allowed = 0.0 if flight.plan is None else flight.plan.freshness.stale_if_error
+        if entry is None and allowed:
+            return cast("V | Missing", flight.old)
         if entry is None or not allowed or self.rules.clock() >= entry.fresh_until + allowed:
             return MISSING
         old: V | Missing = value_of(entry)

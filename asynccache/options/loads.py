@@ -42,6 +42,7 @@ class LoadOptions(TypedDict, total=False):
     on_abandon: OnAbandon | Seconds
     context: Literal["caller", "empty"]
     weight: float | None
+    type: Any
 
 
 LOAD_OPTIONS: Final = frozenset(LoadOptions.__annotations__)

@@ -104,10 +104,10 @@ class SharedControls(CallControls):
         return self._engine.stats()
 
     async def cache_clear(self) -> None:
-        self._engine.tier.invalidate_scope(self._plan.scope[-1])
+        await self._engine.clear(self._plan.scope)
 
     async def cache_invalidate(self, /, *args: Any, **kwargs: Any) -> bool:
-        return self._engine.tier.invalidate(self._full_key(args, kwargs))
+        return bool(await self._engine.delete_many(self._plan, (self._full_key(args, kwargs),)))
 
     async def cache_contains(self, /, *args: Any, **kwargs: Any) -> bool:
         bypassed = self._engine.switch.mode() is not None

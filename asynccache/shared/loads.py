@@ -1,0 +1,240 @@
+"""What a flight does where values are shared: look in the store, else load, and store what it brought.
+
+Decides what a value of the store is worth to who waits for it, and who may load it. The flight is in the air all this
+time, so whatever is said about its key meanwhile, here or by another process, keeps its value out of the tier in
+process as it ever did; and the store refuses it, if anything else has been stored or deleted there.
+"""
+
+import random
+from collections.abc import Mapping
+from dataclasses import replace
+from math import inf
+from typing import Any, Final
+
+from asynccache.core.freshness import Verdict
+from asynccache.core.remembered_error import RememberedError
+from asynccache.errors import LeftOut
+from asynccache.flight.flight import Flight
+from asynccache.flight.plan import Plan
+from asynccache.locks.fleet import FleetFlights
+from asynccache.locks.lease import Lease
+from asynccache.memory.appraisal import Terms
+from asynccache.memory.tier import MemoryTier
+from asynccache.protocols import MISSING, Missing
+from asynccache.shared.coherence import ALONE, Coherence
+from asynccache.shared.link import Link
+from asynccache.shared.plans import SharedPlan
+from asynccache.shared.reading import Found, Reader, Reading
+from asynccache.shared.writing import Writer, Written
+
+_NEWER: Final = 1e-3
+"""Seconds by which a value of the store has to last longer than the one in process to count as another one."""
+
+
+class SharedLoads:
+    """The loads of one cache.
+
+    Args:
+        link: the way to the store.
+        reader, writer: read and write there.
+        coherence: tells for how long a value may be kept in process.
+        memory: the tier in process.
+        fleet: lets one process load at a time; None to let each load for itself.
+        lease_ttl: seconds of the lease on a load.
+        listens: whether it is of use to hear of changes.
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        reader: Reader,
+        writer: Writer,
+        coherence: Coherence,
+        memory: MemoryTier[Any, Any],
+        *,
+        fleet: FleetFlights | None,
+        lease_ttl: float,
+        listens: bool,
+    ) -> None:
+        self._link = link
+        self._reader = reader
+        self._writer = writer
+        self._coherence = coherence
+        self._memory = memory
+        self._fleet = fleet
+        self._lease_ttl = lease_ttl
+        self._listens = listens
+
+    async def load(self, way: SharedPlan, flight: Flight[Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        """Give the value of a flight's key: from the store, or by a load whose value goes there.
+
+        Raises:
+            Exception: whatever the load raises, or an error that the store remembers for this key.
+        """
+        plan = flight.plan
+        if plan is None:  # pragma: no cover  # a flight has its plan until it lands
+            raise RuntimeError("a flight without a plan")
+        if self._listens:
+            self._coherence.ensure()
+        reading = None if way.ahead is None else way.ahead.pop(flight.key, None)
+        if reading is None:
+            reading = await self._ask(plan, flight.key)
+        found = None if way.is_anew else self._use(flight, plan, reading)
+        if found is not None:
+            return self._given(found)
+        self._link.counts.misses += 1
+        lease: Lease | None = None
+        try:
+            if self._fleet is not None and way.ahead is None and not way.is_anew and reading.is_known:
+                search = _Search(self, flight, plan, reading)
+                outcome = await self._fleet.lead_or_wait(
+                    self._link.keys.lease(reading.key), reading.key, ttl=self._lease_ttl, recheck=search.look
+                )
+                reading = search.reading
+                if isinstance(outcome, Found):
+                    return self._given(self._taken(flight, plan, outcome))
+                lease = outcome if isinstance(outcome, Lease) else None
+            return await self._load(flight, plan, reading, args, kwargs)
+        finally:
+            if lease is not None:
+                lease.drop()
+
+    # --- what the store has -----------------------------------------------------------------------------------------
+
+    async def ask(self, plan: Plan, key: Any) -> Reading:
+        """Ask the store for one key."""
+        return await self._ask(plan, key)
+
+    async def _ask(self, plan: Plan, key: Any) -> Reading:
+        since = self._link.changes.begin()
+        try:
+            return (await self._reader.ask(plan, (key,), since))[key]
+        finally:
+            self._link.changes.end()
+
+    def _use(self, flight: Flight[Any], plan: Plan, reading: Reading) -> Found | None:
+        """Give what may be served without a load; an old value is served, kept for the worst, or neither."""
+        found = reading.found
+        if found is None:
+            return None
+        verdict = self.verdict(plan, found)
+        if flight.is_refresh:
+            if verdict in (Verdict.FRESH, Verdict.REFRESH) and self.is_newer(flight, found):
+                return self._taken(flight, plan, found)
+            return None
+        if verdict is Verdict.FRESH:
+            return self._taken(flight, plan, found)
+        if verdict is Verdict.GONE:
+            return None
+        flight.old = found.value
+        self._memory.fill(
+            plan, flight.key, found.value, found.terms(self._coherence.held()), unless=lambda: False, flight=flight
+        )
+        if verdict is not Verdict.FALLBACK:
+            self._memory.flights.serve_old(flight, found.value, is_fresh=verdict is Verdict.REFRESH)
+        return None
+
+    @staticmethod
+    def verdict(plan: Plan, found: Found) -> Verdict:
+        """Tell what to do with a value of the store."""
+        if isinstance(found.value, RememberedError):
+            return Verdict.FRESH  # or it would not have been found
+        return plan.freshness.judge(
+            now=0.0,
+            refresh_at=plan.freshness.refresh_at(-found.age, found.left),
+            fresh_until=found.left,
+            load_time=found.load_time,
+            chance=random.random,
+        )
+
+    def is_newer(self, flight: Flight[Any], found: Found) -> bool:
+        """Tell whether a value is another one than the one in process, which is to be refreshed."""
+        entry = self._memory.store.kept(flight.key)
+        if entry is None:
+            return flight.old is MISSING
+        left = entry.fresh_until - self._link.clock()
+        return found.left > left + _NEWER and found.left != inf
+
+    def _taken(self, flight: Flight[Any], plan: Plan, found: Found) -> Found:
+        """Note that a flight needs no load."""
+        flight.is_found = True
+        flight.terms = self._memory.weighed(plan, flight.key, found.value, found.terms(self._coherence.held()))
+        self._link.counts.hits += 1
+        if not flight.is_refresh:
+            for counts in (self._memory.flights.counts, plan.counts):
+                if counts is not None:
+                    counts.misses -= 1
+                    counts.hits += 1
+        return found
+
+    @staticmethod
+    def _given(found: Found) -> Any:
+        if isinstance(found.value, RememberedError):
+            raise found.value.again()
+        return found.value
+
+    # --- what a load brings -----------------------------------------------------------------------------------------
+
+    async def _load(
+        self, flight: Flight[Any], plan: Plan, reading: Reading, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> Any:
+        try:
+            value = await self._memory.flights.load(flight, plan, args, kwargs)
+        except Exception as error:
+            await self._keep_error(flight, plan, reading, error)
+            raise
+        terms = self._memory.terms_of(flight, value, args, kwargs)
+        await self._keep(flight, plan, reading, value, terms)
+        return value
+
+    async def _keep_error(self, flight: Flight[Any], plan: Plan, reading: Reading, error: Exception) -> None:
+        terms = self._memory.terms_of_error(flight, error)
+        if terms is not None and not isinstance(error, LeftOut):
+            await self._keep(flight, plan, reading, RememberedError(error), terms)
+        elif isinstance(error, LeftOut) and reading.found is not None and not flight.is_detached:
+            await self._writer.forget([reading.key])  # there is no such thing any more
+
+    async def _keep(self, flight: Flight[Any], plan: Plan, reading: Reading, value: Any, terms: Terms) -> None:
+        """Store what a load has brought, and say for how long it is kept in process."""
+        flight.terms = self._held(terms, self._coherence.held())
+        if flight.is_detached:
+            return
+        if not terms.is_wanted:
+            if reading.found is not None:  # nor is what it would have replaced kept: that is out of date
+                await self._writer.forget([reading.key])
+            return
+        since = self._link.changes.begin()
+        try:
+            written = await self._writer.write(plan, replace(reading, since=since), value, terms, flight.load_time)
+        finally:
+            self._link.changes.end()
+        if written is Written.OVERTAKEN:
+            self._memory.drop(flight.key)
+        elif written is Written.NOT_SENT and not reading.is_known:
+            held = self._coherence.held()
+            flight.terms = self._held(terms, ALONE if held is None else min(held, ALONE))
+        self._link.changes.note([reading.key])
+
+    @staticmethod
+    def _held(terms: Terms, held: float | None) -> Terms:
+        return replace(terms, held=held, is_stored=terms.is_stored and held != 0)
+
+
+class _Search:
+    """One flight's search for a value that another process loads: it keeps what was read last, for a later write."""
+
+    def __init__(self, loads: SharedLoads, flight: Flight[Any], plan: Plan, reading: Reading) -> None:
+        self.reading = reading
+        self._loads = loads
+        self._flight = flight
+        self._plan = plan
+
+    async def look(self) -> Found | Missing:
+        """Give the value if it is there by now."""
+        self.reading = await self._loads.ask(self._plan, self._flight.key)
+        found = self.reading.found
+        if found is None or self._loads.verdict(self._plan, found) is not Verdict.FRESH:
+            return MISSING
+        if (self._flight.is_refresh or self._flight.old_is_served) and not self._loads.is_newer(self._flight, found):
+            return MISSING
+        return found

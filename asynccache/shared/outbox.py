@@ -1,0 +1,187 @@
+"""What still has to reach the store: invalidations that could not be sent, and values that are written behind.
+
+Decides what a reader of this process sees meanwhile: what waits here, not what the store still has. What has to be sent
+is never dropped one by one: if there is too much of it, the whole cache is invalidated instead, which is one record.
+What is written behind may be dropped, and is counted.
+"""
+
+import asyncio
+import contextvars
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final, NamedTuple, TypeAlias
+
+from asynccache.errors import StoreError
+from asynccache.protocols import Clock, SupportsTimers, TimerHandle
+from asynccache.stores.contract import Item, Store
+from asynccache.sweeper import start_timer
+
+MOST_OWED: Final = 10_000
+"""Invalidations that are kept one by one."""
+
+MOST_BEHIND: Final = 10_000
+"""Values that wait to be written behind."""
+
+_AT_ONCE: Final = 256
+_FIRST_PAUSE: Final = 0.25
+_LONGEST_PAUSE: Final = 5.0
+
+
+class Late(NamedTuple):
+    """A value that is written behind.
+
+    Attributes:
+        item: what is stored.
+        expected: how what is there has to begin; None if nothing may be there.
+    """
+
+    item: Item
+    expected: bytes | None
+
+
+StoreUnlessChanged: TypeAlias = Callable[[bytes, Item, bytes | None], Awaitable[bool]]
+"""Stores an item under a key if what is there begins as it did."""
+
+
+class Outbox:
+    """What waits to be sent to the store. Used from several loops; it sends on the loop that was the last to add.
+
+    Args:
+        store: where to.
+        clock: what the pauses between attempts are timed by.
+        overflow: gives what replaces all invalidations if there are too many of them.
+        store_unless_changed: writes what is written behind.
+
+    Attributes:
+        owed: invalidations by key.
+        behind: values to be written, by key.
+        dropped: values that were not written, as there were too many, or the store was away.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock | SupportsTimers,
+        overflow: Callable[[], Mapping[bytes, Item]],
+        store_unless_changed: StoreUnlessChanged,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._overflow = overflow
+        self._store_unless_changed = store_unless_changed
+        self.owed: dict[bytes, Item] = {}
+        self.behind: dict[bytes, Late] = {}
+        self.dropped = 0
+        self._pause = _FIRST_PAUSE
+        self._timer: TimerHandle | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def waiting(self, key: bytes) -> bytes | None:
+        """Give what waits to be sent for a key: to a reader of this process it is there already."""
+        item = self.owed.get(key)
+        if item is None:
+            late = self.behind.get(key)
+            return None if late is None else late.item.value
+        return item.value
+
+    def owe(self, items: Mapping[bytes, Item]) -> None:
+        """Keep invalidations that could not be sent."""
+        for key in items:
+            self.behind.pop(key, None)
+        self.owed.update(items)
+        if len(self.owed) > MOST_OWED:
+            self.owed = dict(self._overflow())
+        self._send_later(self._pause)
+
+    def write_behind(self, key: bytes, item: Item, expected: bytes | None) -> None:
+        """Write a value in the background; dropped if too many wait.
+
+        Args:
+            key: where.
+            item: what is stored.
+            expected: how what is there has to begin; None if nothing may be there.
+        """
+        before = self.behind.get(key)
+        if before is None and len(self.behind) >= MOST_BEHIND:
+            self.dropped += 1
+            return
+        self.behind[key] = Late(item, expected if before is None else before.expected)
+        if self._task is None or self._task.done():
+            self._send_later(0.0)
+
+    def forget(self, keys: Mapping[bytes, Item]) -> None:
+        """Send no more what is newer in the store by now."""
+        for key in keys:
+            self.behind.pop(key, None)
+            self.owed.pop(key, None)
+
+    def wake(self) -> None:
+        """Try again at once: the store is said to be there."""
+        self._pause = _FIRST_PAUSE
+        if self.owed or self.behind:
+            self._send_later(0.0)
+
+    async def drain(self) -> None:
+        """Send what waits, once, before the end; what cannot be sent is dropped."""
+        self._stop_timer()
+        if self._task is not None and self._task.get_loop() is asyncio.get_running_loop() and not self._task.done():
+            await asyncio.wait([self._task])
+            self._stop_timer()
+        await self._send()
+        self._stop_timer()
+        self.dropped += len(self.behind)
+        self.behind.clear()
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _send_later(self, delay: float) -> None:
+        if self._task is not None and self._task.get_loop().is_closed():
+            self._task = self._timer = None  # left behind
+        if self._task is not None and not self._task.done():
+            return  # which sees to it itself
+        self._stop_timer()
+        loop = asyncio.get_running_loop()
+        if delay:
+            self._timer = start_timer(self._clock, loop, delay, self._start)
+        else:
+            self._start()
+
+    def _start(self) -> None:
+        self._timer = None
+        self._task = asyncio.get_running_loop().create_task(self._run(), context=contextvars.Context())
+
+    async def _run(self) -> None:
+        """Send until nothing is left, or the store is away."""
+        is_done = True
+        while is_done and (self.owed or self.behind):
+            is_done = await self._send()
+        self._task = None
+        if not is_done:
+            self._pause = min(self._pause * 2, _LONGEST_PAUSE)
+            self._send_later(self._pause)
+
+    async def _send(self) -> bool:
+        """Send some of it; tell whether that went well."""
+        is_sent = True
+        try:
+            owed = dict(list(self.owed.items())[:_AT_ONCE])
+            if owed:
+                await self._store.set_many(owed)
+            for key, item in owed.items():
+                if self.owed.get(key) is item:
+                    del self.owed[key]
+            async with asyncio.TaskGroup() as group:
+                for key, late in list(self.behind.items())[:_AT_ONCE]:
+                    group.create_task(self._send_late(key, late))
+        except* StoreError:
+            is_sent = False
+        if is_sent:
+            self._pause = _FIRST_PAUSE
+        return is_sent
+
+    async def _send_late(self, key: bytes, late: Late) -> None:
+        await self._store_unless_changed(key, late.item, late.expected)
+        if self.behind.get(key) is late:
+            del self.behind[key]

@@ -1,0 +1,229 @@
+"""Writing to the store: values under a condition, and what makes values invalid.
+
+Decides what may take whose place. A load's value is stored only if what was there when it began is still there, so that
+nothing that was set, deleted or loaded meanwhile, by whomever, is overwritten by something older. What makes values
+invalid is never lost: if it cannot be sent, it is owed.
+"""
+
+import enum
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from asynccache.core.remembered_error import RememberedError
+from asynccache.errors import StoreError
+from asynccache.flight.plan import Plan
+from asynccache.memory.appraisal import Terms
+from asynccache.serializers.envelope import stamp
+from asynccache.serializers.off_loop import encode_off_loop
+from asynccache.serializers.remembered_errors import encode_error
+from asynccache.serializers.typed_json import Unencodable
+from asynccache.shared.link import Link, WrittenValue
+from asynccache.shared.plans import shared_plan
+from asynccache.shared.reading import Reader, Reading
+from asynccache.shared.records import Generation
+from asynccache.stores.contract import Item
+
+_log: Final = logging.getLogger("asynccache")
+
+
+class Written(enum.Enum):
+    """What became of a value that was to be stored."""
+
+    STORED = enum.auto()
+    """It is there, or will be."""
+    OVERTAKEN = enum.auto()
+    """Something newer was said about its key or about one of its tags meanwhile."""
+    NOT_SENT = enum.auto()
+    """The store is away, or takes no such value."""
+
+
+class Writer:
+    """Writes values, tombstones and records.
+
+    Args:
+        link: the way to the store.
+        reader: reads records.
+        is_behind: whether values are written in the background.
+    """
+
+    def __init__(self, link: Link, reader: Reader, *, is_behind: bool) -> None:
+        self._link = link
+        self._reader = reader
+        self._is_behind = is_behind
+        self._warned: set[type] = set()
+
+    # --- values -----------------------------------------------------------------------------------------------------
+
+    async def write(self, plan: Plan, reading: Reading, value: Any, terms: Terms, load_time: float) -> Written:
+        """Store what a load has brought, if nothing has changed since the store was read.
+
+        Args:
+            plan: how it was loaded.
+            reading: what the store had before that.
+            value: the value, or a `RememberedError`.
+            terms: on what terms it is stored.
+            load_time: how long its load took, in seconds.
+        """
+        if not reading.is_known:
+            return Written.NOT_SENT
+        try:
+            item = await self._item(plan, reading, value, terms, load_time)
+            if item is None or isinstance(item, Written):
+                return Written.NOT_SENT if item is None else item
+            if self._is_behind:
+                self._link.outbox.write_behind(reading.key, item, reading.stamp)
+                return Written.STORED
+            if await store_unless_changed(self._link, reading.key, item, reading.stamp):
+                return Written.STORED
+        except StoreError:
+            self._link.counts.errors += 1
+            return Written.NOT_SENT
+        self._link.counts.refused += 1
+        return Written.OVERTAKEN
+
+    async def _item(
+        self, plan: Plan, reading: Reading, value: Any, terms: Terms, load_time: float
+    ) -> Item | Written | None:
+        payload = await self._payload(plan, value)
+        if payload is None:
+            if reading.stamp is not None:  # what it would have replaced is out of date
+                await self.forget([reading.key])
+            return None
+        generations = await self._generations(plan, reading, terms.tags)
+        if generations is None:
+            return Written.OVERTAKEN
+        codec = 0 if isinstance(value, RememberedError) else shared_plan(plan).codec.id
+        written = WrittenValue(codec, payload, terms.ttl, generations, load_time)
+        return await self._link.value_item(plan, reading.key, written)
+
+    async def _payload(self, plan: Plan, value: Any) -> bytes | None:
+        """Give a value as bytes; None if it cannot be written."""
+        try:
+            if isinstance(value, RememberedError):
+                return None if plan.errors is None else encode_error(value.again(), plan.errors.terms)
+            return await encode_off_loop(shared_plan(plan).codec, value)
+        except Unencodable as error:
+            self._link.counts.unwritable += 1
+            if type(value) not in self._warned:
+                self._warned.add(type(value))
+                _log.warning("%s: a %s is not shared between processes: %s", plan.name, type(value).__name__, error)
+            return None
+
+    async def put(self, plan: Plan, keys: Mapping[bytes, tuple[Any, Terms]], since: int) -> bool:
+        """Store values whatever is there; tell whether they could be sent.
+
+        Args:
+            plan: on whose options.
+            keys: by key as it is spelled in the store, each value with its terms.
+            since: the moment before, by `Changes`.
+        """
+        items: dict[bytes, Item] = {}
+        reading = Reading(b"", since, self._link.wall(), is_known=True, versions={})
+        try:
+            for key, (value, terms) in keys.items():
+                payload = await self._payload(plan, value) if terms.is_wanted else None
+                generations = None if payload is None else await self._generations(plan, reading, terms.tags, new=True)
+                if payload is None or generations is None:
+                    items[key] = self._link.tombstone(key)
+                else:
+                    written = WrittenValue(shared_plan(plan).codec.id, payload, terms.ttl, generations, 0.0)
+                    items[key] = await self._link.value_item(plan, key, written)
+            await self._link.store.set_many(items)
+        except StoreError:
+            self._link.counts.errors += 1
+            self._link.outbox.owe({key: self._link.tombstone(key) for key in keys})
+            return False
+        self._link.outbox.forget(items)
+        return True
+
+    async def forget(self, keys: Sequence[bytes]) -> None:
+        """Delete values, and see to it that loads under way bring none of them back."""
+        await self._send({key: self._link.tombstone(key) for key in keys})
+
+    async def invalidate(self, records: Iterable[bytes]) -> None:
+        """Make invalid all values that depend on one of these records."""
+        now = self._link.wall()
+        self._link.records.forget(records := list(records))
+        await self._send({record: self._link.record(record, now) for record in records})
+
+    async def _send(self, items: Mapping[bytes, Item]) -> None:
+        """Send what makes values invalid; what cannot be sent is owed."""
+        try:
+            await self._link.store.set_many(items)
+        except StoreError:
+            self._link.counts.errors += 1
+            self._link.outbox.owe(items)
+        except BaseException:  # whoever asked for it is cancelled: it has to be done all the same
+            self._link.outbox.owe(items)
+            raise
+        else:
+            self._link.outbox.forget(items)
+
+    # --- records ----------------------------------------------------------------------------------------------------
+
+    async def _generations(
+        self, plan: Plan, reading: Reading, tags: tuple[str, ...], *, new: bool = False
+    ) -> tuple[tuple[bytes, bytes], ...] | None:
+        """Give the generations that a value depends on; None if one of them was overtaken while it was loaded.
+
+        Args:
+            plan: how it was loaded.
+            reading: what was known when its load began; it learns what is new.
+            tags: of the value.
+            new: whether the value is of this very moment: then nothing can have overtaken it.
+
+        Raises:
+            StoreError: a record cannot be read or made.
+        """
+        versions = reading.versions
+        records = dict.fromkeys([*shared_plan(plan).scope_records, *map(self._link.keys.tag, tags)])
+        unknown = [record for record in records if record not in versions]
+        late = await self._reader.generations(unknown, reading.since) if unknown else {}
+        found: list[tuple[bytes, bytes]] = []
+        for record in records:
+            generation = versions.get(record) or late.get(record) or await self._create(record, reading.since)
+            if generation is None:
+                return None
+            if not new and versions.get(record) is None and generation.invalidated >= reading.asked_at:
+                return None
+            versions[record] = versions.get(record) or generation
+            found.append((record, generation.version))
+        return tuple(found)
+
+    async def _create(self, record: bytes, since: int) -> Generation | None:
+        """Make a record that is missing, unless somebody else does so just now."""
+        link = self._link
+        item = link.record(record, 0.0)
+        if link.conditions is None:
+            await link.store.set_many({record: item})
+        elif not await link.conditions.add(record, item):
+            return (await self._reader.generations([record], since))[record]
+        generation = Generation(version_of(item.value), 0.0)
+        link.records.learn(record, generation, since)
+        return generation
+
+
+async def store_unless_changed(link: Link, key: bytes, item: Item, expected: bytes | None) -> bool:
+    """Store an item if what is there begins as it did; tell whether it was stored.
+
+    Args:
+        link: the way to the store. One that knows no conditions stores in any case.
+        key: where.
+        item: what.
+        expected: how it began; None if there was nothing.
+
+    Raises:
+        StoreError: it is not known whether it was.
+    """
+    if link.conditions is None:
+        await link.store.set_many({key: item})
+        return True
+    if expected is None:
+        return await link.conditions.add(key, item)
+    return await link.conditions.compare_and_set(key, expected, item)
+
+
+def version_of(data: bytes) -> bytes:
+    """Give the version of a record that was just made."""
+    return stamp(data)[-8:]
