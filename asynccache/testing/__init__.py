@@ -8,6 +8,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from asynccache.flight.tables import flights_in_the_air as live_flights
+from asynccache.testing.chaos import Chaos
 from asynccache.testing.clock import ManualClock
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "Chaos",
     "ConditionsContract",
     "CountersContract",
     "FeedContract",

@@ -6,6 +6,7 @@ import pytest
 
 from asynccache.stores import MemoryStore, Store, open_store
 from asynccache.testing import (
+    Chaos,
     ConditionsContract,
     CountersContract,
     FeedContract,
@@ -44,6 +45,14 @@ class TestMemory(EverythingContract):
     async def make_store(self) -> Store:
         """Make one more store on the same table."""
         return MemoryStore(self.name, clock=self.clock or ManualClock())
+
+
+class TestChaos(TestMemory):
+    """The store that misbehaves when told to, and is told nothing."""
+
+    async def make_store(self) -> Store:
+        """Wrap one more store on the same table."""
+        return Chaos(await super().make_store(), clock=self.clock or ManualClock())
 
 
 @pytest.mark.one_loop
