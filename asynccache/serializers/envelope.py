@@ -19,7 +19,7 @@ from math import inf, isfinite, isnan
 from typing import Final, NamedTuple
 
 from asynccache.serializers.compression import Algorithm, Compression, NotInflatable, compression
-from asynccache.serializers.proofs import SIGNED, Reason, Unopenable, proof
+from asynccache.serializers.proofs import SIGNED, Reason, Secrets, Unopenable, proof
 from asynccache.serializers.typed_json import Unencodable
 
 FORMAT: Final = 1
@@ -134,7 +134,7 @@ class Sealer:
     def __init__(
         self,
         *,
-        secret: bytes | Mapping[int, bytes] | Mapping[str, bytes] | None = None,
+        secret: Secrets | None = None,
         compress: Algorithm | None = None,
         compress_above: int = COMPRESS_ABOVE,
         max_value_bytes: int = LARGEST,

@@ -20,6 +20,9 @@ _SHORTEST: Final = 16
 _COPIED_BELOW: Final = 16_384
 """Bytes up to which copying a part of a record is cheaper than a view of it."""
 
+Secrets: TypeAlias = bytes | Mapping[int, bytes] | Mapping[str, bytes] | Mapping[int | str, bytes]
+"""One secret, or several by id; the first signs."""
+
 Reason: TypeAlias = Literal[
     "length", "magic", "format", "unsigned", "signed", "secret", "damaged", "forged", "key", "size", "compression",
     "parts",
@@ -46,7 +49,7 @@ class Unopenable(ValueError):
         return type(self), (self.reason,)
 
 
-def proof(secret: bytes | Mapping[int, bytes] | Mapping[str, bytes] | None) -> "Checksum | Signature":
+def proof(secret: Secrets | None) -> "Checksum | Signature":
     """Give what proves records to those who have these secrets; of the secrets themselves nothing is kept.
 
     Args:
