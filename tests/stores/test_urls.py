@@ -78,7 +78,16 @@ def test_a_password_is_not_shown() -> None:
 def test_parameters_are_read_by_their_type() -> None:
     """Each parameter is given as the type that its driver names, and those that are not written are left out."""
     url = StoreUrl.parse("x://?a=0.5&b=64MiB&c=two&d=-3&e=1e-3&f=no&g=%20text")
-    kinds = {"a": seconds, "b": size, "c": one_of("one", "two"), "d": int, "e": float, "f": bool, "g": str, "h": int}
+    kinds: dict[str, Any] = {
+        "a": seconds,
+        "b": size,
+        "c": one_of("one", "two"),
+        "d": int,
+        "e": float,
+        "f": bool,
+        "g": str,
+        "h": int,
+    }
     values = url.parameters(**kinds)
     assert values == {"a": 0.5, "b": 67_108_864, "c": "two", "d": -3, "e": 0.001, "f": False, "g": " text"}
     assert values["f"] is False

@@ -48,9 +48,9 @@ DELETE: Final = f"DELETE FROM items WHERE key = ? AND {_LIVES}"  # noqa: S608
 DELETE_ANY: Final = "DELETE FROM items WHERE key = ?"
 COMPARE_AND_SET: Final = (
     f"UPDATE items SET value = ?, until = ?, written = ? WHERE key = ? AND {_LIVES}"  # noqa: S608
-    " AND substr(value, 1, ?) = ?"
+    " AND coalesce(substr(value, 1, ?), x'') = ?"
 )
-COMPARE_AND_DELETE: Final = f"{DELETE} AND substr(value, 1, ?) = ?"
+COMPARE_AND_DELETE: Final = f"{DELETE} AND coalesce(substr(value, 1, ?), x'') = ?"
 COUNT: Final = (
     "INSERT INTO counters (key, total, until) VALUES (?, 1, ?) ON CONFLICT (key)"
     " DO UPDATE SET total = CASE WHEN until <= ? THEN 1 ELSE total + 1 END, until = excluded.until"
@@ -109,13 +109,15 @@ def prepare(connection: sqlite3.Connection, *, synchronous: str, by_age: bool) -
 
 
 def _is_made(connection: sqlite3.Connection) -> bool:
+    # In this order, as another process may just be making it ours: who sees its tables sees its number as well.
+    is_empty = connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is None
     application = connection.execute("PRAGMA application_id").fetchone()[0]
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
     if application == APPLICATION:
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
         if version != FORMAT:
             raise StoreError(f"the file is of format {version}, and this asynccache reads format {FORMAT}")
         return True
-    if application or version or connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
+    if application or not is_empty:
         raise StoreError("the file is a database of something else, and was left as it is")
     return False
 
