@@ -236,12 +236,14 @@ class Engine:
 
     async def get(self, plan: Plan, key: Any) -> Any:
         """Give a fresh value, from wherever there is one, `MISSING` if there is none."""
-        found = self.tier.get(key)
-        if found is MISSING and self.shared is not None:
+        if self.shared is None:
+            return self.tier.get(key)
+        found = self.tier.get(key) if self.options.stores else MISSING
+        if found is MISSING:
             found = await self.shared.get(plan, key)
-            if found is not MISSING:
-                self.tier.flights.counts.misses -= 1
-                self.tier.flights.counts.hits += 1
+            counts = self.tier.flights.counts
+            counts.hits += found is not MISSING
+            counts.misses += (found is MISSING) - self.options.stores
         return found
 
     async def get_many(self, plan: Plan, keys: Iterable[Any]) -> dict[Any, Any]:

@@ -12,6 +12,7 @@ from asynccache.options.shared import NAMESPACE, SharedOptions
 from asynccache.options.stores import StoreOptions
 from asynccache.shared.changes import Changes
 from asynccache.shared.coherence import Coherence
+from asynccache.shared.generation_reader import GenerationReader
 from asynccache.shared.keys import KeySpace
 from asynccache.shared.link import Link
 from asynccache.shared.loads import SharedLoads
@@ -47,8 +48,9 @@ def share(options: SharedOptions, store_options: StoreOptions, memory: MemoryTie
     wakeups = Wakeups(clock=store_options.clock)
     coherence = Coherence(link, memory, wakeups, options.local_seconds, name)
     wakeups.is_fed = link.records.is_live = coherence.is_live
-    reader = Reader(link)
-    writer = Writer(link, reader, is_behind=options.write == "behind")
+    generations = GenerationReader(link)
+    reader = Reader(link, generations)
+    writer = Writer(link, generations, is_behind=options.write == "behind")
     keeper = LeaseKeeper(store, wakeups, clock=store_options.clock) if isinstance(store, SupportsConditions) else None
     fleet = None
     if options.coalesce == "fleet":

@@ -108,7 +108,7 @@ class SharedLoads:
     async def _ask(self, plan: Plan, key: Any) -> Reading:
         since = self._link.changes.begin()
         try:
-            return (await self._reader.ask(plan, (key,), since))[key]
+            return await self._reader.ask_one(plan, key, since)
         finally:
             self._link.changes.end()
 
@@ -127,9 +127,8 @@ class SharedLoads:
         if verdict is Verdict.GONE:
             return None
         flight.old = found.value
-        self._memory.fill(
-            plan, flight.key, found.value, found.terms(self._coherence.held()), unless=lambda: False, flight=flight
-        )
+        terms = found.terms(self._link.keys, self._coherence.held())
+        self._memory.fill(plan, flight.key, found.value, terms, unless=lambda: False, flight=flight)
         if verdict is not Verdict.FALLBACK:
             self._memory.flights.serve_old(flight, found.value, is_fresh=verdict is Verdict.REFRESH)
         return None
@@ -158,7 +157,8 @@ class SharedLoads:
     def _taken(self, flight: Flight[Any], plan: Plan, found: Found) -> Found:
         """Note that a flight needs no load."""
         flight.is_found = True
-        flight.terms = self._memory.weighed(plan, flight.key, found.value, found.terms(self._coherence.held()))
+        terms = found.terms(self._link.keys, self._coherence.held())
+        flight.terms = self._memory.weighed(plan, flight.key, found.value, terms)
         self._link.counts.hits += 1
         if not flight.is_refresh:
             for counts in (self._memory.flights.counts, plan.counts):

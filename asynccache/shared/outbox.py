@@ -7,7 +7,7 @@ What is written behind may be dropped, and is counted.
 
 import asyncio
 import contextvars
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Final, NamedTuple, TypeAlias
 
 from asynccache.errors import StoreError
@@ -75,8 +75,19 @@ class Outbox:
         self._timer: TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
 
-    def waiting(self, key: bytes) -> bytes | None:
-        """Give what waits to be sent for a key: to a reader of this process it is there already."""
+    @property
+    def is_in_use(self) -> bool:
+        """Whether anything waits."""
+        return bool(self.owed or self.behind)
+
+    def laid_over(self, replies: dict[bytes, bytes], keys: Iterable[bytes]) -> dict[bytes, bytes]:
+        """Put what waits to be sent in the place of what the store still has, for readers of this process."""
+        if not self.is_in_use:
+            return replies
+        waiting = {key: self._waiting(key) for key in keys}
+        return {**replies, **{key: value for key, value in waiting.items() if value is not None}}
+
+    def _waiting(self, key: bytes) -> bytes | None:
         item = self.owed.get(key)
         if item is None:
             late = self.behind.get(key)

@@ -5,7 +5,7 @@ it was when its load began, and if its payload is of the type that is asked for.
 Nothing here raises on account of the store.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from math import inf
 from typing import Any, Final
@@ -15,11 +15,14 @@ from asynccache.errors import StoreError
 from asynccache.flight.plan import Plan
 from asynccache.memory.appraisal import Terms
 from asynccache.protocols import MISSING
-from asynccache.serializers.envelope import Envelope, Kind, stamp
-from asynccache.serializers.off_loop import decode_off_loop, open_off_loop
+from asynccache.serializers.codecs import Codec
+from asynccache.serializers.envelope import STAMP, Envelope, Kind
+from asynccache.serializers.off_loop import LARGE, decode_off_loop, open_off_loop
 from asynccache.serializers.proofs import Unopenable
 from asynccache.serializers.remembered_errors import decode_error
 from asynccache.serializers.typed_json import Undecodable
+from asynccache.shared.generation_reader import GenerationReader
+from asynccache.shared.keys import KeySpace
 from asynccache.shared.link import Link
 from asynccache.shared.plans import shared_plan
 from asynccache.shared.records import Generation
@@ -36,7 +39,6 @@ class Found:
         left: seconds for which it is still fresh, less than 0 if it is old; inf for ever.
         age: seconds since it was stored.
         load_time: seconds that its load took.
-        tags: the names of its tags.
         records: the keys of all records that it depends on.
     """
 
@@ -44,17 +46,17 @@ class Found:
     left: float
     age: float
     load_time: float
-    tags: tuple[str, ...]
     records: tuple[bytes, ...]
 
-    def terms(self, held: float | None) -> Terms:
+    def terms(self, keys: KeySpace, held: float | None) -> Terms:
         """Tell on what terms it is kept in process.
 
         Args:
+            keys: tell which records are those of tags.
             held: seconds that it may be kept there; None as long as it lasts.
         """
         left = None if self.left == inf else self.left
-        return Terms(1, left, self.tags, held=held, age=self.age, load_time=self.load_time)
+        return Terms(1, left, keys.tag_names(self.records), held=held, age=self.age, load_time=self.load_time)
 
 
 @dataclass(slots=True)
@@ -81,14 +83,16 @@ class Reading:
 
 
 class Reader:
-    """Reads values and records.
+    """Reads values.
 
     Args:
         link: the way to the store.
+        generations: reads the records that they depend on.
     """
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, generations: GenerationReader) -> None:
         self._link = link
+        self._generations = generations
 
     async def ask_one(self, plan: Plan, key: Any, since: int) -> Reading:
         """Ask for one key: what `ask` does, where speed counts.
@@ -102,12 +106,13 @@ class Reader:
             TypeError: the key cannot be spelled.
         """
         link = self._link
-        reading = Reading(link.keys.value(key, plan.name), since, link.wall())
-        reading.versions = versions = {}
-        asked = [reading.key]
+        spelled = link.keys.value(key, plan.name)
+        reading = Reading(spelled, since, link.wall())
+        versions: dict[bytes, Generation | None] = {}
+        asked = [spelled]
         for record in self.records_of(plan):
-            versions[record] = link.records.known(record)
-            if versions[record] is None:
+            versions[record] = generation = link.records.known(record)
+            if generation is None:
                 asked.append(record)
         try:
             replies = await link.store.get_many(asked)
@@ -115,19 +120,20 @@ class Reader:
             link.counts.errors += 1
             return reading
         if link.outbox.is_in_use:
-            replies = self._as_owed(asked, replies)
-        for record in asked[1:]:
-            versions[record] = self._learn(record, replies.get(record), since)
+            replies = link.outbox.laid_over(replies, asked)
+        if len(asked) > 1:
+            self._generations.learn(asked[1:], replies, versions, since)
         reading.is_known = True
-        data = replies.get(reading.key)
+        reading.versions = versions
+        data = replies.get(spelled)
         if data is not None:
-            envelope = await self._open(reading, data)
-            if envelope is not None and (await self._is_valid(envelope, reading)):
-                reading.found = await self._found(plan, envelope, reading.asked_at)
+            reading.stamp = data[:STAMP]
+            if len(data) >= LARGE or not self._read(plan, reading, data):
+                await self._read_slowly(plan, reading, data)
         return reading
 
     async def ask(self, plan: Plan, keys: Iterable[Any], since: int) -> dict[Any, Reading]:
-        """Ask for several keys: in one turn of the loop, so in one request.
+        """Ask for several keys at once.
 
         Args:
             plan: how they are loaded.
@@ -137,8 +143,26 @@ class Reader:
         Raises:
             TypeError: a key that cannot be spelled.
         """
-        asked = [(key, asyncio.ensure_future(self.ask_one(plan, key, since))) for key in keys]
-        return {}
+        link = self._link
+        now = link.wall()
+        readings = {key: Reading(link.keys.value(key, plan.name), since, now) for key in keys}
+        versions = {record: link.records.known(record) for record in self.records_of(plan)}
+        unknown = [record for record, generation in versions.items() if generation is None]
+        asked = [reading.key for reading in readings.values()] + unknown
+        try:
+            replies = link.outbox.laid_over(await link.store.get_many(asked), asked)
+        except StoreError:
+            link.counts.errors += 1
+            return readings
+        self._generations.learn(unknown, replies, versions, since)
+        for reading in readings.values():
+            reading.is_known = True
+            reading.versions = versions
+            data = replies.get(reading.key)
+            if data is not None:
+                reading.stamp = data[:STAMP]
+                await self._read_slowly(plan, reading, data)
+        return readings
 
     def records_of(self, plan: Plan) -> tuple[bytes, ...]:
         """Give the keys of the records that values of a plan are known to depend on before they are loaded."""
@@ -147,111 +171,75 @@ class Reader:
             return records
         return records + tuple([self._link.keys.tag(name) for name in plan.tags])
 
-    async def generations(self, records: Sequence[bytes], since: int) -> dict[bytes, Generation | None]:
-        """Give the generations of records, None for one that is missing.
-
-        Raises:
-            StoreError: they cannot be read.
-        """
-        versions = {record: self._link.records.known(record) for record in records}
-        unknown = [record for record, generation in versions.items() if generation is None]
-        if unknown:
-            replies = self._as_owed(unknown, await self._link.store.get_many(unknown))
-            for record in unknown:
-                versions[record] = self._learn(record, replies.get(record), since)
-        return versions
-
-    async def _fetch(self, keys: list[bytes]) -> dict[bytes, bytes] | None:
+    def _read(self, plan: Plan, reading: Reading, data: bytes) -> bool:
+        """Read a small value; give False if it depends on records that are still to be read."""
         try:
-            return self._as_owed(keys, await self._link.store.get_many(keys))
-        except StoreError:
-            self._link.counts.errors += 1
-            return None
-
-    def _as_owed(self, keys: list[bytes], replies: dict[bytes, bytes]) -> dict[bytes, bytes]:
-        """Put what waits to be sent in the place of what the store still has."""
-        outbox = self._link.outbox
-        if outbox.owed or outbox.behind:
-            waiting = {key: outbox.waiting(key) for key in keys}
-            replies = {**replies, **{key: value for key, value in waiting.items() if value is not None}}
-        return replies
-
-    async def _look_further(
-        self, opened: list[tuple[Reading, Envelope | None]], versions: dict[bytes, Generation | None], since: int
-    ) -> None:
-        """Read the records that values depend on though their plan did not say so, such as tags told by a result."""
-        further: dict[bytes, None] = {}
-        for _, envelope in opened:
-            if envelope is not None:
-                for record, _ in envelope.generations:
-                    if record not in versions:
-                        further[record] = None
-        if not further:
-            return
-        try:
-            versions |= await self.generations(list(further), since)
-        except StoreError:  # what depends on them is a miss
-            self._link.counts.errors += 1
-
-    def _learn(self, record: bytes, data: bytes | None, since: int) -> Generation | None:
-        if data is None:
-            return None
-        try:
-            envelope = self._link.sealer.open(record, data)
+            envelope = self._link.sealer.open(reading.key, data)
+            for record, version in envelope.generations:
+                if record not in reading.versions:
+                    return False
+                generation = reading.versions[record]
+                if generation is None or generation.version != version:
+                    return True
+            reading.found = self._found(plan, envelope, reading.asked_at)
         except Unopenable as error:
             self._link.counts.unreadable[error.reason] += 1
-            return None
-        if envelope.kind is not Kind.GENERATION:
-            return None
-        generation = Generation(envelope.version, envelope.created)
-        self._link.records.learn(record, generation, since)
-        return generation
-
-    async def _open(self, reading: Reading, data: bytes | None) -> Envelope | None:
-        if data is None:
-            return None
-        reading.stamp = stamp(data)
-        try:
-            envelope = await open_off_loop(self._link.sealer, reading.key, data)
-        except Unopenable as error:
-            self._link.counts.unreadable[error.reason] += 1
-            return None
-        return envelope if envelope.kind in (Kind.VALUE, Kind.ERROR) else None
-
-    async def _found(self, plan: Plan, envelope: Envelope, now: float) -> Found | None:
-        if envelope.kind is Kind.ERROR:
-            error = None if plan.errors is None else decode_error(envelope.payload, plan.errors.terms)
-            if error is None or envelope.fresh_until <= now:
-                return None
-            value: Any = RememberedError(error)
-        else:
-            value = await self._decoded(plan, envelope)
-            if value is MISSING:
-                return None
-        records = tuple([record for record, _ in envelope.generations])
-        return Found(
-            value,
-            envelope.fresh_until - now,
-            max(now - envelope.created, 0.0),
-            envelope.load_time,
-            self._link.keys.tag_names(records),
-            records,
-        )
-
-    async def _decoded(self, plan: Plan, envelope: Envelope) -> Any:
-        codec = shared_plan(plan).codec
-        try:
-            if codec.id != envelope.codec:
-                raise Undecodable("written by another codec")
-            return await decode_off_loop(codec, envelope.payload)
         except Undecodable:
             self._link.counts.unreadable["payload"] += 1
-            return MISSING
+        return True
 
+    async def _read_slowly(self, plan: Plan, reading: Reading, data: bytes) -> None:
+        """Read a value that is large, or depends on records that its plan did not speak of, as of tags that are told by
+        a result.
+        """
+        try:
+            envelope = await open_off_loop(self._link.sealer, reading.key, data)
+            further = [record for record, _ in envelope.generations if record not in reading.versions]
+            if further:
+                reading.versions = reading.versions | await self._generations.read(further, reading.since)
+            for record, version in envelope.generations:
+                generation = reading.versions[record]
+                if generation is None or generation.version != version:
+                    return
+            value: Any = MISSING
+            if envelope.kind is Kind.VALUE and len(envelope.payload) >= LARGE:
+                value = await decode_off_loop(self._codec(plan, envelope), envelope.payload)
+            reading.found = self._found(plan, envelope, reading.asked_at, value)
+        except StoreError:
+            self._link.counts.errors += 1
+        except Unopenable as error:
+            self._link.counts.unreadable[error.reason] += 1
+        except Undecodable:
+            self._link.counts.unreadable["payload"] += 1
 
-def _is_valid(envelope: Envelope, versions: dict[bytes, Generation | None]) -> bool:
-    for record, version in envelope.generations:
-        generation = versions.get(record)
-        if generation is None or generation.version != version:
-            return False
-    return bool(envelope.generations)
+    def _found(self, plan: Plan, envelope: Envelope, now: float, value: Any = MISSING) -> Found | None:
+        """Give what an envelope holds, if it is a value.
+
+        Args:
+            plan: how it is loaded.
+            envelope: of a valid record.
+            now: in seconds since 1970.
+            value: the value, if it was decoded already.
+
+        Raises:
+            Undecodable: its payload is of another type than the plan's.
+        """
+        if envelope.kind is Kind.VALUE:
+            if value is MISSING:
+                value = self._codec(plan, envelope).decode(envelope.payload)
+        elif envelope.kind is Kind.ERROR and plan.errors is not None and envelope.fresh_until > now:
+            error = decode_error(envelope.payload, plan.errors.terms)
+            if error is None:
+                return None
+            value = RememberedError(error)
+        else:
+            return None
+        records = tuple([record for record, _ in envelope.generations])
+        return Found(value, envelope.fresh_until - now, max(now - envelope.created, 0.0), envelope.load_time, records)
+
+    @staticmethod
+    def _codec(plan: Plan, envelope: Envelope) -> Codec:
+        codec = shared_plan(plan).codec
+        if codec.id != envelope.codec:
+            raise Undecodable("written by another codec")
+        return codec

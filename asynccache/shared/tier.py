@@ -79,7 +79,25 @@ class SharedTier:
 
     async def get(self, plan: Plan, key: Any) -> Any | Missing:
         """Give a fresh value of the store, and keep it in process."""
-        return (await self.get_many(plan, (key,))).get(key, MISSING)
+        if not self._keeps:
+            return self._value(_fresh(await self._reader.ask_one(plan, key, 0)))
+        self._coherence.ensure()
+        since = self._link.changes.begin()
+        try:
+            reading = await self._reader.ask_one(plan, key, since)
+            found = _fresh(reading)
+            if found is not None:
+                self._fill(plan, key, reading, found)
+        finally:
+            self._link.changes.end()
+        return self._value(found)
+
+    def _value(self, found: Found | None) -> Any | Missing:
+        if found is None:
+            self._link.counts.misses += 1
+            return MISSING
+        self._link.counts.hits += 1
+        return found.value
 
     async def get_many(self, plan: Plan, keys: Iterable[Any]) -> dict[Any, Any]:
         """Give the fresh values of the store, and keep them in process."""
@@ -91,12 +109,9 @@ class SharedTier:
             values: dict[Any, Any] = {}
             for key, reading in readings.items():
                 found = _fresh(reading)
-                if found is None:
-                    self._link.counts.misses += 1
-                    continue
-                self._link.counts.hits += 1
-                values[key] = found.value
-                if self._keeps:
+                value = self._value(found)
+                if found is not None:
+                    values[key] = value
                     self._fill(plan, key, reading, found)
         finally:
             self._link.changes.end()
@@ -104,11 +119,10 @@ class SharedTier:
 
     def _fill(self, plan: Plan, key: Any, reading: Reading, found: Found) -> None:
         held = self._coherence.held()
-        if held != 0:
-            changes, records = self._link.changes, (reading.key, *found.records)
-            self._memory.fill(
-                plan, key, found.value, found.terms(held), unless=lambda: changes.has_changed(records, reading.since)
-            )
+        if self._keeps and held != 0:
+            records = (reading.key, *found.records)
+            heard = functools.partial(self._link.changes.has_changed, records, reading.since)
+            self._memory.fill(plan, key, found.value, found.terms(self._link.keys, held), unless=heard)
 
     async def peek(self, plan: Plan, key: Any) -> Any | Missing:
         """Give a fresh value of the store; it counts as nothing and is not kept."""

@@ -18,9 +18,10 @@ from asynccache.serializers.envelope import stamp
 from asynccache.serializers.off_loop import encode_off_loop
 from asynccache.serializers.remembered_errors import encode_error
 from asynccache.serializers.typed_json import Unencodable
+from asynccache.shared.generation_reader import GenerationReader
 from asynccache.shared.link import Link, WrittenValue
 from asynccache.shared.plans import shared_plan
-from asynccache.shared.reading import Reader, Reading
+from asynccache.shared.reading import Reading
 from asynccache.shared.records import Generation
 from asynccache.stores.contract import Item
 
@@ -43,13 +44,13 @@ class Writer:
 
     Args:
         link: the way to the store.
-        reader: reads records.
+        generations: reads records.
         is_behind: whether values are written in the background.
     """
 
-    def __init__(self, link: Link, reader: Reader, *, is_behind: bool) -> None:
+    def __init__(self, link: Link, generations: GenerationReader, *, is_behind: bool) -> None:
         self._link = link
-        self._reader = reader
+        self._generations = generations
         self._is_behind = is_behind
         self._warned: set[type] = set()
 
@@ -90,7 +91,7 @@ class Writer:
             if reading.stamp is not None:  # what it would have replaced is out of date
                 await self.forget([reading.key])
             return None
-        generations = await self._generations(plan, reading, terms.tags)
+        generations = await self._depends_on(plan, reading, terms.tags)
         if generations is None:
             return Written.OVERTAKEN
         codec = 0 if isinstance(value, RememberedError) else shared_plan(plan).codec.id
@@ -123,7 +124,7 @@ class Writer:
         try:
             for key, (value, terms) in keys.items():
                 payload = await self._payload(plan, value) if terms.is_wanted else None
-                generations = None if payload is None else await self._generations(plan, reading, terms.tags, new=True)
+                generations = None if payload is None else await self._depends_on(plan, reading, terms.tags, new=True)
                 if payload is None or generations is None:
                     items[key] = self._link.tombstone(key)
                 else:
@@ -162,7 +163,7 @@ class Writer:
 
     # --- records ----------------------------------------------------------------------------------------------------
 
-    async def _generations(
+    async def _depends_on(
         self, plan: Plan, reading: Reading, tags: tuple[str, ...], *, new: bool = False
     ) -> tuple[tuple[bytes, bytes], ...] | None:
         """Give the generations that a value depends on; None if one of them was overtaken while it was loaded.
@@ -179,7 +180,7 @@ class Writer:
         versions = reading.versions
         records = dict.fromkeys([*shared_plan(plan).scope_records, *map(self._link.keys.tag, tags)])
         unknown = [record for record in records if record not in versions]
-        late = await self._reader.generations(unknown, reading.since) if unknown else {}
+        late = await self._generations.read(unknown, reading.since) if unknown else {}
         found: list[tuple[bytes, bytes]] = []
         for record in records:
             generation = versions.get(record) or late.get(record) or await self._create(record, reading.since)
@@ -198,7 +199,7 @@ class Writer:
         if link.conditions is None:
             await link.store.set_many({record: item})
         elif not await link.conditions.add(record, item):
-            return (await self._reader.generations([record], since))[record]
+            return (await self._generations.read([record], since))[record]
         generation = Generation(version_of(item.value), 0.0)
         link.records.learn(record, generation, since)
         return generation
