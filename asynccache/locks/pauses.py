@@ -26,7 +26,11 @@ async def within(seconds: float | None, clock: Clock | SupportsTimers, future: a
     """
     if seconds is None:
         return await future
-    timer = start_timer(clock, future.get_loop(), max(seconds, 0.0), partial(settle, future, False))
+    if seconds <= 0:  # a clock that stands still would never call
+        await asyncio.sleep(0)
+        settle(future, False)
+        return future.result()
+    timer = start_timer(clock, future.get_loop(), seconds, partial(settle, future, False))
     try:
         return await future
     finally:
