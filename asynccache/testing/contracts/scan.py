@@ -43,7 +43,7 @@ class ScanContract(StoreContract):
 
             assert await scanned(store, self.prefix) == keys
 
-    @pytest.mark.parametrize("odd", ODD, ids=repr)
+    @pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
     async def test_a_prefix_is_no_pattern(self, odd: bytes) -> None:
         """A prefix is bytes: what means something in a pattern does not here."""
         inside = {self.key(odd + b"1"), self.key(odd + b"\xff\xff"), self.key(odd + b"\0")}
