@@ -66,7 +66,7 @@ class Locks:
         """
         encoded = name.encode("utf-8", "surrogatepass")
         contender = _Contender(
-            self._keeper, name, self._prefix + b"lock:" + encoded, self._prefix + b"fence:" + encoded
+            self._keeper, name, self._prefix + b"k:" + encoded, self._prefix + b"f:" + encoded
         )
         try:
             if wait == 0:

@@ -153,7 +153,7 @@ async def test_a_waiter_leaves(world: World, process: Process) -> None:
         async with process.locks.lock("report", ttl=30):
             got.append(number)
 
-    lease = await process.keeper.acquire(b"shop:lock:report", ttl=30)
+    lease = await process.keeper.acquire(b"shop:k:report", ttl=30)
     assert lease is not None
     tasks = [asyncio.create_task(wait(number)) for number in range(4)]
     await turns()

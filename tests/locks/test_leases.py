@@ -8,7 +8,7 @@ from asynccache.locks.keeper import LeaseKeeper
 from asynccache.locks.lease import Lease
 from asynccache.stores.memory import MemoryStore
 from asynccache.testing import ManualClock
-from tests.locks.world import FENCE, KEY, Process, World, turns
+from tests.locks.world import FENCE, KEY, Process, Wire, World, turns
 
 
 async def acquire(process: Process, ttl: float = 30) -> Lease:
@@ -110,9 +110,11 @@ async def test_counted_from_the_sending(process: Process, world: World) -> None:
 async def test_a_renewal_that_hangs(process: Process, world: World) -> None:
     """A request that never ends keeps nobody from learning that the lease is lost."""
     lease = await acquire(process, ttl=30)
+    waiting = asyncio.create_task(lease.lost.wait())
     process.wire.held["compare_and_set"] = asyncio.Event()
     await world.pass_time(29)
-    assert lease.lost.is_set()
+    assert waiting.done()
+    await waiting
 
 
 async def test_a_short_outage(process: Process, world: World) -> None:
@@ -143,6 +145,23 @@ async def test_a_process_that_was_stopped() -> None:
     assert lease.lost.is_set()
     await lease.lost.wait()
     clock.advance(0)
+    await turns()
+    assert lease.lost.is_set()
+    await keeper.aclose()
+
+
+async def test_stopped_in_a_renewal() -> None:
+    """The reply to a renewal that is read only after a long pause of the process revives no lease."""
+    clock = StoppedClock()
+    wire = Wire(MemoryStore(clock=clock))
+    keeper = LeaseKeeper(wire, clock=clock)
+    lease = await keeper.acquire(KEY, ttl=30)
+    assert lease is not None
+    wire.held["compare_and_set"] = gate = asyncio.Event()
+    clock.advance(10)
+    await turns()
+    clock.stop_for(19)
+    gate.set()
     await turns()
     assert lease.lost.is_set()
     await keeper.aclose()

@@ -39,7 +39,7 @@ async def test_a_lock_is_held_inside(process: Process, other: Process) -> None:
 async def test_names_are_apart(process: Process) -> None:
     """Locks of different names have nothing to do with each other, odd names included."""
     async with AsyncExitStack() as stack:
-        for name in ("a", "b", "a:b", "fence:a", "\udcff", "ü"):
+        for name in ("a", "b", "a:b", "f:a", "\udcff", "ü"):
             await stack.enter_async_context(process.locks.lock(name, ttl=30, wait=0))
 
 

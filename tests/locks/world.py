@@ -19,8 +19,8 @@ Fault: TypeAlias = Literal["request lost", "reply lost", "late"]
 """What happens to a request: it never arrives; it is carried out and nobody is told; it arrives when it is delivered,
 which nobody waits for."""
 
-KEY = b"shop:lock:report"
-FENCE = b"shop:fence:report"
+KEY = b"shop:k:report"
+FENCE = b"shop:f:report"
 A_FEW = 30
 """Turns of the loop in which everything happens that can happen while time stands still."""
 
