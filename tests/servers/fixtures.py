@@ -5,18 +5,56 @@ A test may kill, pause and stop what it gets: the next one then gets a new one. 
 with ASYNCCACHE_TEST_SERVERS=all it is a failure.
 
 For a server with a password, a certificate or other options, use the classes as context managers.
+
+Tests that need a server get the marker `servers`.
 """
 
+import contextlib
 from collections.abc import Callable, Iterator
-from typing import Generic, Protocol, Self, TypeVar
+from typing import Final, Generic, Protocol, Self, TypeVar
 
 import pytest
 
-from tests.servers.hazelcast import HazelcastMembers
+from tests.servers.hazelcast import HazelcastMembers, jar
 from tests.servers.memcached import MemcachedNodes
 from tests.servers.redis import RedisServer
 from tests.servers.redis_cluster import RedisCluster
 from tests.servers.redis_sentinel import RedisSentinel
+
+ENGINES: Final = {
+    "redis_server": RedisServer,
+    "valkey_server": RedisServer,
+    "redis_cluster": RedisCluster,
+    "redis_sentinel": RedisSentinel,
+    "memcached_nodes": MemcachedNodes,
+    "hazelcast_member": HazelcastMembers,
+    "hazelcast_pair": HazelcastMembers,
+}
+"""What the fixtures below give."""
+
+
+def engines_of(item: pytest.Item) -> set[type]:
+    """The engines that a test asks for, or starts in its own body."""
+    if not isinstance(item, pytest.Function):
+        return set()
+    code = getattr(item.function, "__code__", None)
+    named = set(code.co_names) if code else set()
+    asked = {kind for fixture, kind in ENGINES.items() if fixture in item.fixturenames}
+    return asked | {kind for kind in ENGINES.values() if kind.__name__ in named}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that need a server."""
+    for item in items:
+        if engines_of(item):
+            item.add_marker("servers")
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Fetch what takes longer than a test may, if it will be needed. What is missing, the tests will say."""
+    if not session.config.option.collectonly and any(HazelcastMembers in engines_of(item) for item in session.items):
+        with contextlib.suppress(pytest.skip.Exception, pytest.fail.Exception):
+            jar()
 
 
 class Engine(Protocol):

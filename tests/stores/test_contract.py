@@ -56,6 +56,7 @@ class TestChaos(TestMemory):
 
 
 @pytest.mark.one_loop
+@pytest.mark.every_python
 class TestRedis(EverythingContract):
     """One Redis server."""
 
@@ -104,6 +105,7 @@ class TestRedisSentinel(EverythingContract):
 
 
 @pytest.mark.one_loop
+@pytest.mark.every_python
 class TestMemcached(ConditionsContract, CountersContract):
     """Three nodes. Whole seconds; no feed, no scan."""
 
