@@ -120,13 +120,17 @@ class TestMemcached(ConditionsContract, CountersContract):
 
 
 @pytest.mark.one_loop
-class TestHazelcast(EverythingContract):
-    """One member. Whole seconds."""
+class TestHazelcast(ConditionsContract, CountersContract, FeedContract):
+    """One member. Whole seconds; no scan."""
 
     @pytest.fixture(autouse=True)
     def server(self, hazelcast_member: HazelcastMembers) -> None:
         """Start it."""
         self.url = hazelcast_member.url
+
+    async def make_store(self) -> Store:
+        """Open the URL."""
+        return open_store(self.url + GENEROUS)
 
 
 class TestSQLite(ConditionsContract, CountersContract, ScanContract):
