@@ -5,7 +5,7 @@ stores as tests. The latter need pytest and pytest-asyncio, and are imported whe
 """
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from asynccache.flight.tables import flights_in_the_air as live_flights
 from asynccache.testing.chaos import Chaos
@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name.endswith("Contract") and name in __all__:
         return getattr(importlib.import_module("asynccache.testing.contracts"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
