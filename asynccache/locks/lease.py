@@ -202,9 +202,6 @@ class Lease:
         after = claim.ttl / _RENEWALS
         while True:
             await pause(max(self._sent + after - clock(), 0.0), clock)
-            if self.lost.is_set():  # we were stopped for too long: another may have it
-                self.lost.set()
-                return
             sent = clock()
             try:
                 is_ours = await self._giver.conditions.compare_and_set(claim.key, claim.token, claim.item())

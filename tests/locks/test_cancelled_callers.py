@@ -7,6 +7,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
+from asynccache.errors import StoreUnavailable
 from asynccache.locks.fleet import FleetFlights
 from asynccache.locks.lease import Lease
 from asynccache.protocols import MISSING, Missing
@@ -143,6 +144,18 @@ async def test_closing_cancelled(world: World, process: Process) -> None:
     gate.set()
     await turns()
     assert await world.holder() is None
+
+
+async def test_what_works_for_the_caller_is_cancelled(process: Process) -> None:
+    """When all tasks are cancelled but the caller, as at the end of a loop, the caller is not told that it was."""
+    process.wire.held["add"] = asyncio.Event()
+    before = asyncio.all_tasks()
+    waiting = asyncio.create_task(process.keeper.acquire(KEY, ttl=30))
+    await turns()
+    (working,) = asyncio.all_tasks() - before - {waiting}
+    working.cancel()
+    with pytest.raises(StoreUnavailable):
+        await waiting
 
 
 async def test_a_waiter_leaves(world: World, process: Process) -> None:

@@ -1,11 +1,13 @@
 """Leases: who has one, for how long, and when they know that it is lost."""
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
 from asynccache.locks.keeper import LeaseKeeper
 from asynccache.locks.lease import Lease
+from asynccache.protocols import TimerHandle
 from asynccache.stores.memory import MemoryStore
 from asynccache.testing import ManualClock
 from tests.locks.world import FENCE, KEY, Process, Wire, World, turns
@@ -147,6 +149,45 @@ async def test_a_process_that_was_stopped() -> None:
     clock.advance(0)
     await turns()
     assert lease.lost.is_set()
+    await keeper.aclose()
+
+
+class EarlyClock:
+    """A clock whose timers run a little early, as those of an event loop do."""
+
+    def __init__(self) -> None:
+        self._clock = ManualClock()
+        self.advance = self._clock.advance
+
+    def __call__(self) -> float:
+        """Tell the time."""
+        return self._clock()
+
+    def call_later(self, delay: float, callback: Callable[[], object]) -> TimerHandle:
+        """Call a tenth of a second early."""
+        return self._clock.call_later(max(delay - 0.1, 0.01), callback)
+
+
+async def test_timers_that_are_early() -> None:
+    """No lease is lost before its time because a timer ran early, and none is kept for longer."""
+    clock = EarlyClock()
+    wire = Wire(MemoryStore(clock=clock))
+    keeper = LeaseKeeper(wire, clock=clock)
+    lease = await keeper.acquire(KEY, ttl=20)
+    assert lease is not None
+    waiting = asyncio.create_task(lease.lost.wait())
+    wire.is_down = True
+    clock.advance(18.85)
+    for _ in range(10):
+        await turns(5)
+        clock.advance(0.01)
+    assert not waiting.done()
+    for _ in range(10):
+        clock.advance(0.01)
+        await turns(5)
+    assert waiting.done()
+    await waiting
+    wire.is_down = False
     await keeper.aclose()
 
 

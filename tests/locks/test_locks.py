@@ -9,7 +9,9 @@ import pytest
 
 from asynccache.errors import LockTimeout, StoreUnavailable
 from asynccache.locks.keeper import LeaseKeeper
+from asynccache.locks.lease import Claim
 from asynccache.locks.lock import Locks
+from asynccache.stores.contract import Item
 from asynccache.stores.memory import MemoryStore
 from tests.locks.world import KEY, Fault, Process, World, turns
 
@@ -156,6 +158,30 @@ async def test_the_holder_dies_after_a_renewal(process: Process, other: Process,
     await waiting
 
 
+async def test_a_store_that_rounds_up(other: Process, world: World) -> None:
+    """A store that keeps a dead holder's key for longer than the ttl is asked often from the end of the ttl on."""
+    await other.listen()
+    value = Claim(KEY, b"t" * 16, ttl=3).item().value
+    await world.store.set_many({KEY: Item(value, ttl=3.9)})
+    waiting = asyncio.create_task(use(other))
+    await world.pass_time(3.9, step=0.05)
+    assert not waiting.done()
+    await world.pass_time(0.25, step=0.05)
+    assert waiting.done()
+    await waiting
+
+
+async def test_something_else_under_the_key(other: Process, world: World) -> None:
+    """What cannot be read as a lock's value keeps the lock all the same; one asks now and then."""
+    await other.listen()
+    await world.store.set_many({KEY: Item(b"?")})
+    waiting = asyncio.create_task(use(other))
+    await world.pass_time(60)
+    assert 60 / 2 <= other.wire.calls["add"] <= 60 / 1 + 2
+    await world.store.delete_many([KEY])
+    await waiting
+
+
 @pytest.mark.parametrize("is_fed", [True, False])
 @pytest.mark.parametrize("wait", [0, 0.5, timedelta(seconds=7)])
 async def test_waiting_has_an_end(
@@ -264,6 +290,14 @@ async def test_used_once(process: Process) -> None:
     with pytest.raises(RuntimeError, match="call `lock` again"):
         async with lock:
             pass
+
+
+async def test_left_without_entering(process: Process) -> None:
+    """What was never entered gives nothing back."""
+    async with process.locks.lock("report", ttl=30):
+        await process.locks.lock("report", ttl=30).__aexit__(None, None, None)
+        with pytest.raises(LockTimeout):
+            await use(process, wait=0)
 
 
 @pytest.mark.parametrize("ttl", [0, -1, float("inf"), float("nan"), None, "30", True])
