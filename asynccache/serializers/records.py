@@ -185,13 +185,11 @@ class Model:
             raise not_so(self.says)
         held = {name: shape.revive(part) for (name, shape), part in zip(self.fields.items(), parts, strict=True)}
         made = self._kind.__new__(self._kind)
-        for name, part in (
-            ("__dict__", held),
-            ("__pydantic_extra__", extra),
-            ("__pydantic_fields_set__", set(fields_set)),
-            ("__pydantic_private__", private),
-        ):
-            object.__setattr__(made, name, part)
+        object.__setattr__(made, "__dict__", held)
+        object.__setattr__(made, "__pydantic_fields_set__", set(fields_set))
+        if not self._kind.__pydantic_root_model__:  # of these, a root model has none
+            object.__setattr__(made, "__pydantic_extra__", extra)
+            object.__setattr__(made, "__pydantic_private__", private)
         return made
 
 

@@ -1,11 +1,12 @@
 """Exceptions that are answers, as "not found" is, as bytes and back.
 
-Decides what of an exception is written: the name of its type, its `args`, its attributes and notes. What reads it knows
-the types that there can be, and compares names: a name is never imported. Traceback, cause and context are not written,
-nor what types of Python's own keep elsewhere and do not make of their `args`.
+Decides what of an exception is written: the name of its type, its `args`, attributes, notes and slots, such as
+`OSError.errno`. What reads it knows the types that there can be, and compares names: a name is never imported.
+Traceback, cause and context are not written.
 """
 
 from collections.abc import Iterable
+from types import MemberDescriptorType
 from typing import Any, cast
 
 from asynccache.serializers.typed_json import Undecodable, Unencodable, decode, encode
@@ -25,13 +26,13 @@ def encode_error(error: Exception, known: Iterable[type[Exception]]) -> bytes | 
     if _found(name, known) is not type(error):
         return None
     try:
-        return encode([name, error.args, vars(error)])
+        return encode([name, error.args, vars(error), _slots(error)])
     except Unencodable:
         return None
 
 
 def decode_error(data: bytes, known: Iterable[type[Exception]]) -> Exception | None:
-    """Make an exception of what `encode_error` wrote, without calling its `__init__` if that is not Python's own.
+    """Make an exception of what `encode_error` wrote, without calling its `__init__`.
 
     Args:
         data: what was written.
@@ -41,14 +42,15 @@ def decode_error(data: bytes, known: Iterable[type[Exception]]) -> Exception | N
         None if these bytes are for none of them.
     """
     try:
-        name, args, attributes = cast("Any", decode(data))
+        name, args, attributes, slots = cast("Any", decode(data))
         kind = _found(name, known)
-        if kind is None or [type(args), type(attributes)] != [tuple, dict]:
+        if kind is None or not all(type(key) is str for key in attributes) or not slots.keys() <= _slot_names(kind):
             return None
         error = kind.__new__(kind, *args)
-        _base(kind).__init__(error, *args)
         error.args = args
         error.__dict__.update(attributes)
+        for slot, value in slots.items():
+            setattr(error, slot, value)
     except Undecodable:
         return None
     except Exception:  # a type's own `__new__` is any code
@@ -66,6 +68,13 @@ def _found(name: str, known: Iterable[type[Exception]]) -> type[Exception] | Non
     return found.pop() if len(found) == 1 else None
 
 
-def _base(kind: type[Exception]) -> Any:
-    """The nearest base that is Python's own: its `__init__` sets the fields that are not attributes."""
-    return next(base for base in kind.__mro__ if base.__module__ == "builtins")
+def _slot_names(kind: type) -> set[str]:
+    """The fields of a type that are not in `__dict__`, other than those that tell how an exception was raised."""
+    parts = ((name, part) for base in kind.__mro__ for name, part in vars(base).items())
+    return {name for name, part in parts if isinstance(part, MemberDescriptorType) and not name.startswith("__")}
+
+
+def _slots(error: Exception) -> dict[str, Any]:
+    """Those that are filled."""
+    filled = {name: getattr(error, name, None) for name in sorted(_slot_names(type(error)))}
+    return {name: part for name, part in filled.items() if part is not None}

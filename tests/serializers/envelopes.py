@@ -9,6 +9,7 @@ from asynccache.serializers.envelope import Envelope, Kind, Sealer
 
 SECRET: Final = b"one that nobody could ever guess"
 OTHER: Final = b"another that nobody could guess."
+BOTH: Final[dict[int | str, bytes]] = {"new": OTHER, 0: SECRET}
 KEY: Final = b"shop:value:price:A1"
 VERSION: Final = bytes(range(8))
 
@@ -31,7 +32,7 @@ sealers: Final = st.sampled_from([
     Sealer(compress="zstd", compress_above=64),
     Sealer(secret=SECRET),
     Sealer(secret=SECRET, compress="zlib", compress_above=64),
-    Sealer(secret={"new": OTHER, 0: SECRET}, compress="zstd", compress_above=64),
+    Sealer(secret=BOTH, compress="zstd", compress_above=64),
 ])  # fmt: skip
 
 
