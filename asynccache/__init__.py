@@ -19,12 +19,23 @@ from asynccache.core import (
 )
 from asynccache.core.sizeof import sizeof
 from asynccache.decorator import async_cached
-from asynccache.errors import CacheClosed, CacheError, LoadCancelled, LoadTimeout, RecursiveLoad
+from asynccache.errors import (
+    CacheClosed,
+    CacheError,
+    LoadCancelled,
+    LoadTimeout,
+    LockTimeout,
+    RecursiveLoad,
+    StoreError,
+    StoreTimeout,
+    StoreUnavailable,
+)
 from asynccache.flight.loading import Load, current_load
+from asynccache.locks.lease import Lease
 from asynccache.options.loads import LoadOptions
 from asynccache.protocols import MISSING, EvictionCause
 from asynccache.serializers.snapshots import SnapshotReport
-from asynccache.stats import CacheStats
+from asynccache.stats import CacheStats, SharedStats
 from asynccache.wrapping.typed import CachedFunction, CacheInfo, SharedFunction
 
 __all__ = [
@@ -39,18 +50,24 @@ __all__ = [
     "GDSFCache",
     "LFUCache",
     "LRUCache",
+    "Lease",
     "Load",
     "LoadCancelled",
     "LoadOptions",
     "LoadTimeout",
+    "LockTimeout",
     "MISSING",
     "RandomCache",
     "RecursiveLoad",
     "RestoreReport",
     "S3FIFOCache",
     "SharedFunction",
+    "SharedStats",
     "SieveCache",
     "SnapshotReport",
+    "StoreError",
+    "StoreTimeout",
+    "StoreUnavailable",
     "TinyLFUCache",
     "WarmReport",
     "async_cached",

@@ -6,7 +6,7 @@ Decides that from the outside, without a call: for options that are functions, a
 import functools
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar, get_type_hints
 
 
 def accepts(
@@ -73,3 +73,16 @@ def refuse_no_coroutine_function(option: str, function: object) -> None:
     if inspect.iscoroutine(function):
         function.close()
     raise TypeError(f"{option} must be a coroutine function, not a {type(function).__name__}: {hint}")
+
+
+def result_type(function: Any) -> Any:
+    """Tell what a coroutine function gives, as its return annotation says it; `Any` if it does not, or not plainly."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    if not inspect.isroutine(function):
+        function = type(function).__call__
+    try:
+        found = get_type_hints(function).get("return", Any)
+    except Exception:  # names that are there for type checkers only
+        return Any
+    return Any if isinstance(found, TypeVar) else found

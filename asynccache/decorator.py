@@ -106,6 +106,7 @@ class AsyncCached:
         store_if: Callable[..., object] | None = ...,
         on_abandon: OnAbandon | Seconds = ...,
         context: Literal["caller", "empty"] = ...,
+        type: Any = ...,
     ) -> SharedDecorator: ...
     @overload
     def __call__(
@@ -140,6 +141,7 @@ class AsyncCached:
         name: str | None = ...,
         clock: Clock | SupportsTimers = ...,
         context: Literal["caller", "empty"] = ...,
+        type: Any = ...,
     ) -> Decorator: ...
     def __call__(self, function: Any = MISSING, /, **options: Any) -> Any:
         """Cache what a coroutine function returns, and compute it once however many ask at the same moment.
@@ -190,6 +192,7 @@ class AsyncCached:
             cache: a `Cache` that this function shares with others. Options of a cache as a whole belong to that then,
                 and controls are awaited: see `SharedFunction`.
             version: in keys of a shared cache: a new one does not find what an older function has left; 1.
+            type: of the values, for a cache with a store; by default what the function's return annotation says.
 
         Returns:
             A coroutine function of the same signature, with controls: see `CachedFunction`.

@@ -4,7 +4,11 @@
      ├── LoadCancelled      the load was cancelled, though the caller was not
      ├── LoadTimeout        the load took longer than it may                      (also a TimeoutError)
      ├── RecursiveLoad      a load waits, directly or around a ring, for itself   (also a RuntimeError)
-     └── CacheClosed        the cache was closed                                  (also a RuntimeError)
+     ├── CacheClosed        the cache was closed                                  (also a RuntimeError)
+     ├── LockTimeout        a lock was held by somebody else for too long         (also a TimeoutError)
+     └── StoreError         a store did not do what it was asked
+          ├── StoreTimeout      it did not answer in time                         (also a TimeoutError)
+          └── StoreUnavailable  it cannot be reached                              (also a ConnectionError)
 
 Mistakes in options and arguments are plain `TypeError` and `ValueError`, raised where they are written. What a
 loader raises reaches its callers as it is.

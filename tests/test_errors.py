@@ -7,13 +7,27 @@ import pickle
 import pytest
 
 import asynccache
-from asynccache import CacheClosed, CacheError, LoadCancelled, LoadTimeout, RecursiveLoad, errors
+from asynccache import (
+    CacheClosed,
+    CacheError,
+    LoadCancelled,
+    LoadTimeout,
+    LockTimeout,
+    RecursiveLoad,
+    StoreError,
+    StoreTimeout,
+    StoreUnavailable,
+    errors,
+)
 
 ERRORS = [
     LoadCancelled("shop.price", "secret"),
     LoadTimeout("shop.price", "secret"),
     RecursiveLoad("shop.price", "secret"),
     CacheClosed("shop.price"),
+    StoreError("shop.price failed"),
+    StoreTimeout("shop.price did not answer"),
+    StoreUnavailable("shop.price is out of reach"),
 ]
 
 
@@ -51,4 +65,12 @@ def test_every_error_is_public_and_drawn() -> None:
     own = [cls for cls in vars(errors).values() if inspect.isclass(cls) and issubclass(cls, CacheError)]
     assert {cls.__name__ for cls in own} <= set(asynccache.__all__)
     assert [cls.__name__ for cls in own if cls.__name__ not in (errors.__doc__ or "")] == []
-    assert {type(error) for error in ERRORS} == {*own} - {CacheError}
+    assert {type(error) for error in ERRORS} == {*own} - {CacheError, LockTimeout}
+
+
+def test_a_lock_that_is_held_keeps_its_name_to_itself() -> None:
+    """What a lock is called may be private: the error carries it, and does not say it."""
+    error = pickle.loads(pickle.dumps(LockTimeout("secret")))
+    assert error.name == "secret"
+    assert "secret" not in str(error) + repr(error)
+    assert isinstance(error, TimeoutError)

@@ -18,6 +18,8 @@ import pytest
 import asynccache
 from asynccache import Cache, CachedFunction, LoadOptions, SharedFunction
 from asynccache.decorator import AsyncCached
+from asynccache.options.caches import CacheOptions
+from asynccache.options.shared import SHARED_OPTIONS
 from asynccache.wrapping.controls import CallControls, Controls
 from asynccache.wrapping.shared import SharedControls
 
@@ -124,19 +126,19 @@ def overloaded_options(index: int) -> set[str]:
 
 
 def test_options_are_given_by_name() -> None:
-    """All options of `Cache` are keyword-only, so that new ones have a place anywhere."""
-    given = parameters(Cache)
-    assert {parameter.kind for parameter in given.values()} == {inspect.Parameter.KEYWORD_ONLY}
-    with pytest.raises(TypeError):
-        Cache(5)  # type: ignore[call-arg]
+    """All options of `Cache` but the store are keyword-only, so that new ones have a place anywhere."""
+    kinds = [parameter.kind for parameter in inspect.signature(Cache).parameters.values()]
+    assert kinds == [inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.VAR_KEYWORD]
+    with pytest.raises(TypeError, match="is a store or its URL"):
+        Cache(5)  # type: ignore[arg-type]
 
 
 def test_a_cache_and_a_function_have_the_same_options() -> None:
     """What both can have is called the same, and only what is about calls or about sharing is the decorator's alone."""
-    of_caches, shared, own = set(parameters(Cache)), overloaded_options(2), overloaded_options(3)
+    of_caches, shared, own = set(CacheOptions.__annotations__), overloaded_options(2), overloaded_options(3)
     assert own - of_caches == {"ignore", "key", "typed", "vary"}
-    assert of_caches - own == set()
-    assert shared - own == {"cache", "version"}
+    assert of_caches - own == SHARED_OPTIONS - {"store"}
+    assert shared - own == {"cache", "type", "version"}
     assert own - shared == {
         "clock", "copy", "idle", "max_refreshes", "max_weight", "maxsize", "on_evict", "policy", "weigher",
     }  # fmt: skip
@@ -161,7 +163,7 @@ def test_every_option_is_explained() -> None:
     explained = set(re.findall(r"^ {4}(\w+): ", inspect.getdoc(AsyncCached.__call__) or "", re.MULTILINE))
     assert (overloaded_options(2) | overloaded_options(3)) - explained == set()
     named = set(re.findall(r"\w+", (Cache.__doc__ or "").split("Args:")[1]))
-    assert set(parameters(Cache)) - named == set()
+    assert {"store", *CacheOptions.__annotations__} - named == set()
 
 
 def test_methods_are_explained() -> None:

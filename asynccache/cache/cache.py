@@ -8,7 +8,7 @@ import functools
 from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from types import TracebackType
-from typing import Any, Final, Literal, Never, NoReturn, Self, TypeVar, Unpack
+from typing import Any, NoReturn, Self, TypeVar, Unpack
 
 from asynccache.bypass import Bypass
 from asynccache.cache import warm_start
@@ -18,31 +18,23 @@ from asynccache.cache.many import load_keys
 from asynccache.cache.warm_start import Path, RestoreReport
 from asynccache.cache.warming import Progress, WarmReport, warm
 from asynccache.callables import refuse_no_coroutine_function
-from asynccache.core.bounded import BoundedCache
-from asynccache.core.expiry import Seconds, Ttl, seconds
+from asynccache.core.expiry import Seconds, seconds
 from asynccache.core.generations import NO_TAGS, Tags, read_tags
 from asynccache.core.keys import refuse_text, refuse_unhashable, split_key
 from asynccache.flight.batches import LoadMany
 from asynccache.flight.bulk import distinct
-from asynccache.flight.plan import OnAbandon
 from asynccache.locks.lease import Lease
-from asynccache.memory.listeners import AnyListener
-from asynccache.options.loads import LOAD_OPTIONS, LoadOptions, refuse_unknown
-from asynccache.options.shared import SHARED_OPTIONS, Coalesce, CodecName, Compress, Secret, SharedOptions, WriteMode
-from asynccache.options.stores import STORE_OPTIONS, Copy, StoreOptions
-from asynccache.protocols import MISSING, Clock, Missing, SupportsTimers
+from asynccache.options.caches import CacheOptions, split
+from asynccache.options.loads import LoadOptions
+from asynccache.options.shared import SharedOptions
+from asynccache.options.stores import StoreOptions
+from asynccache.protocols import MISSING
 from asynccache.serializers.snapshots import SnapshotReport
 from asynccache.stats import CacheStats
 from asynccache.stores.contract import Store
 
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
-
-
-_OF_FUNCTIONS: Final = {
-    option: f"{option} belongs to a function: write @async_cached(cache=..., {option}=...)"
-    for option in ("key", "ignore", "typed", "vary", "version")
-}
 
 
 class Cache:
@@ -88,80 +80,10 @@ class Cache:
             extra that brings it.
     """
 
-    def __init__(
-        self,
-        store: str | Store | None = None,
-        /,
-        *,
-        namespace: str | None = None,
-        local_ttl: Seconds | None = None,
-        coalesce: Coalesce | None = None,
-        lease_ttl: Seconds | None = None,
-        secret: Secret | None = None,
-        codec: CodecName | None = None,
-        type: Any = None,  # noqa: A002  # the word that users look for
-        compress: Compress | None = None,
-        write: WriteMode | None = None,
-        maxsize: int | Missing | None = MISSING,
-        max_weight: float | None = None,
-        weigher: Callable[[Any, Any], float] | None = None,
-        policy: str | type[BoundedCache[Any, Any]] = "auto",
-        ttl: Ttl = None,
-        idle: Seconds | None = None,
-        jitter: Seconds | None = None,
-        stale: Seconds | None = None,
-        stale_if_error: Seconds | None = None,
-        error_backoff: Seconds | None = None,
-        refresh_ahead: float | None = None,
-        early: float | None = None,
-        max_refreshes: int = 32,
-        timeout: Seconds | None = None,
-        soft_timeout: Seconds | None = None,
-        errors: Mapping[type[Exception], Seconds | None] | None = None,
-        tags: Iterable[str] | Callable[..., Iterable[str]] | None = None,
-        store_if: Callable[..., object] | None = None,
-        on_abandon: OnAbandon | Seconds = "cancel",
-        context: Literal["caller", "empty"] = "caller",
-        copy: Copy | None = None,
-        on_evict: AnyListener | Iterable[AnyListener] | None = None,
-        name: str | None = None,
-        clock: Clock | SupportsTimers | None = None,
-        **unknown: Never,
-    ) -> None:
-        known = LOAD_OPTIONS - {"weight"} | STORE_OPTIONS | SHARED_OPTIONS - {"store"}
-        refuse_unknown(unknown, known, "Cache()", elsewhere=_OF_FUNCTIONS)
-        given = {
-            "ttl": ttl, "jitter": jitter, "stale": stale, "stale_if_error": stale_if_error,
-            "error_backoff": error_backoff, "refresh_ahead": refresh_ahead, "early": early, "timeout": timeout,
-            "soft_timeout": soft_timeout, "errors": errors, "tags": tags, "store_if": store_if,
-            "on_abandon": on_abandon, "context": context,
-        }  # fmt: skip
-        own: dict[str, Any] = {} if clock is None else {"clock": clock}
-        options = StoreOptions(
-            maxsize=maxsize,
-            max_weight=max_weight,
-            weigher=weigher,
-            policy=policy,
-            idle=idle,
-            copy=copy,
-            on_evict=on_evict,
-            max_refreshes=max_refreshes,
-            name=name,
-            **own,
-        )
-        shared_options = SharedOptions(
-            store=store,
-            namespace=namespace,
-            local_ttl=local_ttl,
-            coalesce=coalesce,
-            lease_ttl=lease_ttl,
-            secret=secret,
-            codec=codec,
-            type=type,
-            compress=compress,
-            write=write,
-        )
-        self._open(Engine(options, shared_options, given), (), NO_TAGS)
+    def __init__(self, store: str | Store | None = None, /, **options: Unpack[CacheOptions]) -> None:
+        of_cache, of_store, of_loads = split(options)
+        shared_options = SharedOptions(store=store, **of_store)
+        self._open(Engine(StoreOptions(**of_cache), shared_options, of_loads), (), NO_TAGS)
 
     def _open(self, engine: Engine, path: tuple[Hashable, ...], scopes: Tags) -> None:
         """Become a view of one namespace of an engine."""
@@ -170,7 +92,7 @@ class Cache:
         self._scopes = scopes
         self._plan = engine.root_plan if not scopes else engine.plan(scopes)
         self._plans = CallPlans(engine, self._plan)
-        self._get, self._get_or_load = engine.lookups(self._plan, self._plans.of)
+        self._get, self._get_or_load = engine.own_lookups(self._plan, self._plans.of)
         # What is called most goes straight to the compiled look-ups, unless a subclass has its own.
         for name, method, lookup in (
             ("get", Cache.get, self._get),
@@ -246,7 +168,7 @@ class Cache:
     async def peek(self, key: Hashable, default: Any = None) -> Any:
         """Give the value of `key` if it is fresh, else `default`. Counts as nothing."""
         value = await self._engine.find_anywhere(self._plan, self._key(key))
-        return default if value is MISSING else value
+        return default if value is MISSING else self._engine.copy(value)
 
     async def touch(self, key: Hashable, ttl: Seconds | None) -> bool:
         """Let a fresh value begin a new term of `ttl` seconds (None for ever); tell whether there is one."""

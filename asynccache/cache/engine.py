@@ -3,24 +3,22 @@
 Decides how a call's options and the cache's defaults become one plan, and how keys of namespaces are told apart.
 """
 
-import inspect
 import weakref
 from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from asynccache.bypass import Bypass, Switch
+from asynccache.cache.lookups import Lookups
 from asynccache.cache.read_through import ReadThrough
 from asynccache.cache.sharing import share
 from asynccache.callables import awaitable_of
 from asynccache.core.expiry import seconds
 from asynccache.core.generations import Tag, Tags
-from asynccache.core.keys import refuse_unhashable, split_key
 from asynccache.flight.flight import current
 from asynccache.flight.plan import Plan
-from asynccache.hitpath.compiled import CompiledFunction, Function, HitOptions, Tally
-from asynccache.hitpath.parameters import KeyOptions, Parameters
+from asynccache.hitpath.compiled import Function
 from asynccache.locks.lease import Lease
 from asynccache.memory.tier import MemoryTier
 from asynccache.options import loads as load_options
@@ -64,10 +62,9 @@ class Engine:
             self.shared = share(shared_options, store_options, self.tier, self.name)
         self.switch = Switch()
         self.reader: ReadThrough[Any, Any] = ReadThrough(self.tier, self.switch)
-        self._hits = _Hits()
         self._parts: weakref.WeakValueDictionary[object, Tag] = weakref.WeakValueDictionary()
         self.ambiguous_parts: weakref.WeakSet[Tag] = weakref.WeakSet()
-        self._compiled = [(self._compile_get(scoped), self._compile_load(scoped)) for scoped in (False, True)]
+        self.lookups = Lookups(store_options, self.tier, self.switch, self.defaults.get("ttl"))
         self.root_plan = self.plan(())  # and what is wrong with the defaults is said at once
 
     # --- plans ------------------------------------------------------------------------------------------------------
@@ -162,44 +159,7 @@ class Engine:
 
     # --- look-ups ---------------------------------------------------------------------------------------------------
 
-    def hit_options(self) -> HitOptions:
-        """Say what a hit has to look at."""
-        return HitOptions(
-            stores=self.options.stores,
-            expires=True,
-            slides=self.options.idle_seconds is not None,
-            copies=self.options.copier is not None,
-            lasts=True,
-            may_stay=self.may_stay(self.defaults.get("ttl")),
-            can_be_bypassed=True,
-        )
-
-    def may_stay(self, ttl: object) -> bool:
-        """Tell whether many entries are kept for ever, so that hits on them should not look at the clock."""
-        return self.options.idle_seconds is None and (ttl is None or callable(ttl))
-
-    def names(self) -> dict[str, object]:
-        """What the source of look-ups refers to by name."""
-        options = self.options
-        return {"copy": options.copier, "clock": options.clock, "idle": options.idle_seconds}
-
-    def _compile_get(self, scoped: bool) -> CompiledFunction:
-        # Its default is the caller's own, and is not copied.
-        return self._compile(_get, replace(self.hit_options(), copies_fetched=False), scoped)
-
-    def _compile_load(self, scoped: bool) -> CompiledFunction:
-        return self._compile(_get_or_load, self.hit_options(), scoped)
-
-    def _compile(self, form: Callable[..., Any], hit_options: HitOptions, scoped: bool) -> CompiledFunction:
-        """Compile a look-up of a key, in the form of a function whose first parameter that is."""
-        parameters = Parameters(inspect.signature(form))
-        others = frozenset(parameter.name for parameter in parameters.all[1:])
-        key_options = KeyOptions(ignore=others, scoped=scoped)
-        names = {**self.names(), "explain": _explain}
-        policy = self.options.chosen_policy
-        return CompiledFunction(form.__name__.strip("_"), parameters, key_options, hit_options, policy, names)
-
-    def lookups(self, plan: Plan, plan_of: Callable[[Mapping[str, Any]], Plan]) -> tuple[Function, Function]:
+    def own_lookups(self, plan: Plan, plan_of: Callable[[Mapping[str, Any]], Plan]) -> tuple[Function, Function]:
         """Make `get` and `get_or_load` for one namespace.
 
         Args:
@@ -207,7 +167,7 @@ class Engine:
             plan_of: gives the plan of a call with options.
         """
         scope = plan.scope[-1] if plan.scope else None
-        get, get_or_load = self._compiled[scope is not None]
+        get, get_or_load = self.lookups.compiled[scope is not None]
 
         async def get_slowly(key: Any, args: tuple[Any, Any], _kwargs: object) -> Any:
             self.refuse_closed()
@@ -217,20 +177,12 @@ class Engine:
         def load(key: Any, args: tuple[Any, Any], options: dict[str, Any]) -> Coroutine[Any, Any, Any]:
             return self.reader.fetch(plan_of(options) if options else plan, key, args[1:], {})
 
-        return self.make(get, get_slowly, scope)[0], self.make(get_or_load, load, scope)[0]
+        return self.lookups.make(get, get_slowly, scope)[0], self.lookups.make(get_or_load, load, scope)[0]
 
     def find(self, plan: Plan, key: Any, args: tuple[Any, ...]) -> Any:
         """Give what can be served at once, and see to it that it is refreshed; `MISSING` if nothing can."""
         self.refuse_closed()
         return MISSING if self.switch.mode() is not None else self.reader.find(plan, key, args, {})
-
-    def make(self, compiled: CompiledFunction, fetch: Function, scope: Tag | None) -> tuple[Function, Tally]:
-        """Make a look-up for one namespace, and count its hits."""
-        store = self.tier.store
-        function, tally = compiled.make(store.cache, fetch, store.touch, store.generations, self.switch, scope)
-        function.__qualname__ = f"Cache.{function.__name__}"
-        self._hits.add(function, tally)
-        return function, tally
 
     # --- one key ----------------------------------------------------------------------------------------------------
 
@@ -270,15 +222,24 @@ class Engine:
 
     async def set_many(self, plan: Plan, values: Mapping[Any, Any]) -> None:
         """Store values; where the cache is disabled, forget the old ones all the same."""
-        if self.shared is None or plan.beyond is None:
-            for key, value in values.items():
-                self.set(plan, key, value, (), {})
-            return
         self.refuse_closed()
         if self.switch.mode() is Bypass.DISABLED:
-            await self.shared.delete_many(plan, values)
-        else:
+            await self.delete_many(plan, values)
+        elif self.shared is not None and plan.beyond is not None:
             await self.shared.set_many(plan, values)
+        else:
+            for key, value in values.items():
+                self.tier.put(plan, key, value, (), {})
+
+    async def put(self, plan: Plan, key: Any, value: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        """Store a value as if the call had given it; where the cache is disabled, forget the old one all the same."""
+        self.refuse_closed()
+        if self.switch.mode() is Bypass.DISABLED:
+            await self.delete_many(plan, (key,))
+        elif self.shared is not None and plan.beyond is not None:
+            await self.shared.set_many(plan, {key: value}, (args, kwargs))
+        else:
+            self.tier.put(plan, key, value, args, kwargs)
 
     async def delete_many(self, plan: Plan, keys: Iterable[Any]) -> int:
         """Forget values, and what loads in the air will bring; tell of how many there was anything in process."""
@@ -287,10 +248,12 @@ class Engine:
         return await self.shared.delete_many(plan, keys)
 
     async def find_anywhere(self, plan: Plan, key: Any) -> Any:
-        """Give a fresh value without counting or keeping it, `MISSING` if there is none."""
-        found = self.peek(key, old=False)
-        if found is MISSING and self.shared is not None and plan.beyond is not None and self.switch.mode() is None:
-            found = self.copy(await self.shared.peek(plan, key))
+        """Give a fresh value without counting, keeping or copying it, `MISSING` if there is none."""
+        if self.switch.mode() is not None:
+            return MISSING
+        found = self.tier.store.peek(key, old=False)
+        if found is MISSING and self.shared is not None:
+            found = await self.shared.peek(plan, key)
         return found
 
     async def touch(self, plan: Plan, key: Any, ttl: float | None) -> bool:
@@ -317,14 +280,6 @@ class Engine:
         else:
             self.tier.forget_all()
 
-    def set(self, plan: Plan, key: Any, value: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-        """Store a value as if the call had given it; where the cache is disabled, forget the old one all the same."""
-        self.refuse_closed()
-        if self.switch.mode() is Bypass.DISABLED:
-            self.tier.invalidate(key)
-        else:
-            self.tier.put(plan, key, value, args, kwargs)
-
     def peek(self, key: Any, *, old: bool) -> Any:
         """Give a value without counting it, `MISSING` if there is none."""
         return MISSING if self.switch.mode() is not None else self.copy(self.tier.store.peek(key, old=old))
@@ -337,7 +292,7 @@ class Engine:
 
     def stats(self) -> CacheStats:
         """Give all counters."""
-        stats = self.tier.stats(self._hits.total())
+        stats = self.tier.stats(self.lookups.total_hits())
         return stats if self.shared is None else replace(stats, shared=self.shared.stats())
 
     async def close(self, *, wait: bool) -> None:
@@ -376,39 +331,6 @@ def _refuse_idle(options: StoreOptions) -> None:
         raise ValueError("idle counts the hits of one process, and a store is shared by several: leave it out, use ttl")
 
 
-class _Hits:
-    """The hits of all look-ups, those included that have gone. It holds no entries: what is told when one goes is kept
-    in a place where the collector does not look.
-    """
-
-    def __init__(self) -> None:
-        self._tallies: dict[int, Tally] = {}
-        self._former = 0
-
-    def add(self, lookup: Function, tally: Tally) -> None:
-        self._tallies[id(tally)] = tally
-        weakref.finalize(lookup, self._retire, tally).atexit = False
-
-    def _retire(self, tally: Tally) -> None:
-        self._former += self._tallies.pop(id(tally))()
-
-    def total(self) -> int:
-        return self._former + sum(tally() for tally in list(self._tallies.values()))
-
-
-async def _get(key: Hashable, default: Any = None) -> None:
-    """The form of `Cache.get`."""
-
-
-async def _get_or_load(key: Hashable, load: object, /, **options: object) -> None:
-    """The form of `Cache.get_or_load`."""
-
-
 def _call(load: Callable[[], Awaitable[Any]]) -> Awaitable[Any]:
     """The load of a call that brings its own."""
     return awaitable_of("load", load)
-
-
-def _explain(error: TypeError, key: object, _arguments: dict[str, object]) -> NoReturn:
-    refuse_unhashable(split_key(key)[1])
-    raise error

@@ -20,7 +20,7 @@ from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from asynccache.core.generations import Generations
-from asynccache.errors import CacheClosed, LeftOut, LoadTimeout, RecursiveLoad
+from asynccache.errors import CacheClosed, LeftOut, RecursiveLoad
 from asynccache.flight.flight import (
     AGAIN,
     Failure,
@@ -32,6 +32,7 @@ from asynccache.flight.flight import (
     raise_failure,
     start_task,
 )
+from asynccache.flight.limits import limit
 from asynccache.flight.owner import FlightOwner, OwnerRef
 from asynccache.flight.plan import Plan
 from asynccache.flight.tables import FlightTables, is_shared, share_for_this_turn
@@ -80,7 +81,7 @@ class Flights(Generic[K, V]):
         self.name = name
         self.owner = OwnerRef(owner, name)
         self._clock = clock
-        self._call_later = call_later
+        self.call_later = call_later
         self._generations = generations
         self.tables: FlightTables[K] = FlightTables() if tables is None else tables
         # Closed, it takes no more calls; while it is finishing, it takes those that loads in the air make.
@@ -187,7 +188,7 @@ class Flights(Generic[K, V]):
 
     def beside(self, owner: FlightOwner[K, Any]) -> "Flights[K, Any]":
         """Make flights that end when these do, for what several loads have in common. They are not counted as these."""
-        return Flights(self.name, owner, clock=self._clock, call_later=self._call_later, tables=self.tables)
+        return Flights(self.name, owner, clock=self._clock, call_later=self.call_later, tables=self.tables)
 
     def _board(self, flight: Flight[K], parent: Flight[Any] | None) -> None:
         if parent is not None:
@@ -207,16 +208,17 @@ class Flights(Generic[K, V]):
         if flight.waiters or flight.goes_on or plan.on_abandon == "finish":
             return
         if plan.grace:
-            flight.grace = self._call_later(loop, plan.grace, lambda: self._abandon(loop, flight))
+            flight.grace = self.call_later(loop, plan.grace, lambda: self._abandon(loop, flight))
         else:
             self._abandon(loop, flight)
 
     def _abandon(self, loop: asyncio.AbstractEventLoop, flight: Flight[K]) -> None:
         if not (flight.landed or flight.waiters or flight.goes_on or flight.task is None or flight.is_abandoned):
             self.counts.abandoned += 1
-            self._cancel(loop, flight)
+            self.cancel(loop, flight)
 
-    def _cancel(self, loop: asyncio.AbstractEventLoop, flight: Flight[K]) -> None:
+    def cancel(self, loop: asyncio.AbstractEventLoop, flight: Flight[K]) -> None:
+        """Give a load up: the next call begins a new one at once."""
         self.tables.detach_flight(loop, flight)
         flight.is_abandoned = True
         if flight.task is not None:
@@ -267,7 +269,7 @@ class Flights(Generic[K, V]):
             task._log_destroy_pending = False  # type: ignore[attr-defined]
             flight.task = task
             if plan.has_time_limit:
-                self._limit(loop, flight, plan)
+                limit(self, loop, flight, plan)
         return flight
 
     def _generation(self) -> int:
@@ -353,14 +355,14 @@ class Flights(Generic[K, V]):
             self.counts.failures += 1
         if isinstance(error, asyncio.CancelledError):
             self.counts.cancelled += 1
-        flight.outcome = self._instead(flight, failure)
+        flight.outcome = self.instead(flight, failure)
         if isinstance(error, KeyboardInterrupt | SystemExit):
             # A task that ended in it would also be logged, since nobody asks a flight's task for its exception.
             raise_out_of(loop, error)
         if loop.is_closed():  # under the load: there is nobody left to tell
             flight.waiters.clear()
 
-    def _instead(self, flight: Flight[K], failure: Failure) -> Any:
+    def instead(self, flight: Flight[K], failure: Failure) -> Any:
         """Give what those who wait are given for a failure: that, or an old value."""
         old = MISSING if flight.is_detached else self.owner.take_failure(flight, failure)
         return failure if old is MISSING else old
@@ -391,32 +393,3 @@ class Flights(Generic[K, V]):
             timer.cancel()
         flight.grace = flight.epoch = flight.said = None
         flight.limits = ()
-
-    # --- time limits ------------------------------------------------------------------------------------------------
-
-    def _limit(self, loop: asyncio.AbstractEventLoop, flight: Flight[K], plan: Plan) -> None:
-        timers: list[TimerHandle] = []
-        if plan.soft_timeout is not None:
-            timers.append(self._call_later(loop, plan.soft_timeout, lambda: self._serve_old(flight)))
-        if plan.timeout is not None:
-            timers.append(self._call_later(loop, plan.timeout, lambda: self._time_out(loop, flight)))
-        flight.limits = tuple(timers)
-
-    def _serve_old(self, flight: Flight[K]) -> None:
-        """Let those who wait have an old value, if there is one, and the load go on without them."""
-        if flight.landed or flight.is_detached:
-            return
-        flight.is_late = True
-        old = self.owner.fallback(flight)
-        if old is not MISSING:
-            flight.goes_on = True
-            flight.hand_out(old)
-
-    def _time_out(self, loop: asyncio.AbstractEventLoop, flight: Flight[K]) -> None:
-        """Give a load up: tell those who wait, and let the next call begin anew, however long it takes to end."""
-        if flight.landed or flight.is_abandoned:
-            return
-        self.counts.timeouts += 1
-        outcome = self._instead(flight, Failure(LoadTimeout(*flight.known_as()), None))
-        self._cancel(loop, flight)
-        flight.hand_out(outcome)

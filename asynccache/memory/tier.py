@@ -6,7 +6,6 @@ know no values; here they meet, under one lock. No code of the user's runs under
 """
 
 import asyncio
-import dataclasses
 import itertools
 import os
 import weakref
@@ -17,13 +16,13 @@ from typing import Any, Final, Generic, TypeVar, cast
 from asynccache.core.bounded import BoundedCache
 from asynccache.core.generations import Tag, first_invalidated
 from asynccache.core.remembered_error import RememberedError
-from asynccache.core.single_use import refuse_single_use
-from asynccache.errors import CacheClosed, CacheError, LeftOut, RecursiveLoad
+from asynccache.errors import CacheClosed, LeftOut, RecursiveLoad
 from asynccache.flight.drain import drain
 from asynccache.flight.flight import Failure, Flight
 from asynccache.flight.flights import Flights
 from asynccache.flight.plan import Plan
-from asynccache.memory.appraisal import NOT_STORED, Terms, appraise, fixed_terms, terms_of_error
+from asynccache.memory.appraisal import Terms
+from asynccache.memory.appraiser import Appraiser
 from asynccache.memory.entry_store import EntryStore, Rules, is_in_loop, names_of, value_of
 from asynccache.memory.listeners import Removed
 from asynccache.memory.watches import Watch, Watches
@@ -36,9 +35,6 @@ V = TypeVar("V")
 
 _SWEPT_A_PUT: Final = 4
 """Steps of the sweep that a put makes itself where no loop runs: more than it adds."""
-
-_NO_ANSWERS: Final = (CacheError, MemoryError, RecursionError)
-"""What is never remembered as an answer, however general a type the user has named."""
 
 
 class MemoryTier(Generic[K, V]):
@@ -58,7 +54,7 @@ class MemoryTier(Generic[K, V]):
         self.store: EntryStore[K, V] = EntryStore(cache, rules)
         self._claimed: set[K] = set()
         self._watches = Watches()
-        self._fixed = None if plan is None else fixed_terms(cache, plan)
+        self.appraiser = Appraiser(cache, self.store.notices, plan)
         self.flights: Flights[K, V] = Flights(
             rules.name,
             self,
@@ -84,53 +80,10 @@ class MemoryTier(Generic[K, V]):
         plan = flight.plan
         if plan is None:
             return False
-        refuse_single_use(value, plan.name)
         terms = flight.terms
-        if terms is None and flight.said is None:
-            terms = self._fixed
         if terms is None:
-            terms = self._appraise(plan, flight, flight.key, value, args, kwargs)
+            terms = self.appraiser.of_load(plan, flight, value, args, kwargs)
         return self._take(flight, plan, value, terms)
-
-    def terms_of(self, flight: Flight[K], value: V, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Terms:
-        """Tell on what terms a value is stored, here and further away.
-
-        Raises:
-            TypeError: the value can be awaited or iterated only once.
-        """
-        plan = flight.plan
-        if plan is None:
-            return NOT_STORED
-        refuse_single_use(value, plan.name)
-        return self._appraise(plan, flight, flight.key, value, args, kwargs)
-
-    def terms_of_error(self, flight: Flight[K], error: Exception) -> Terms | None:
-        """Tell on what terms an error is remembered, here and further away; None if it is not."""
-        plan = flight.plan
-        if plan is None or plan.errors is None or isinstance(error, _NO_ANSWERS):
-            return None
-        ttl = plan.errors.ttl_of(error)
-        if ttl is MISSING:
-            return None
-        return terms_of_error(self._cache, plan, flight.said, plan.own_key(flight.key), error, ttl)
-
-    def weighed(self, plan: Plan, key: K, value: V, terms: Terms) -> Terms:
-        """Give terms with the weight that a value has here; it is not stored if that is too much, or not to be held."""
-        try:
-            weight = self._cache.weigh(plan.own_key(key), value)
-        except Exception as error:  # costs the entry, as ever
-            self.store.notices.report("the weigher", error)
-            return NOT_STORED
-        return dataclasses.replace(terms, weight=weight, is_stored=terms.held != 0 and self._cache.fits(weight))
-
-    def terms_to_put(self, plan: Plan, key: K, value: V) -> Terms:
-        """Tell on what terms a value is stored that was not loaded.
-
-        Raises:
-            TypeError: the value can be awaited or iterated only once.
-        """
-        refuse_single_use(value, plan.name, was_loaded=False)
-        return self._appraise(plan, None, key, value, (), {})
 
     def drop(self, key: K, *, is_replaced: bool = False) -> None:
         """Forget the value of `key`, and what loads in the air will bring, as it is out of date.
@@ -155,18 +108,18 @@ class MemoryTier(Generic[K, V]):
             unless: tells, under the lock, whether something newer has been heard of since it was asked for.
             flight: the load that has found it, if it was one.
         """
+        if terms.age is not None:  # it comes from further away, where it weighs nothing
+            terms = self.appraiser.weighed(plan, key, value, terms)
         gone: list[Removed] = []
         try:
-            if terms.age is not None:  # it comes from further away, where it weighs nothing
-                terms = dataclasses.replace(terms, weight=self._cache.weigh(plan.own_key(key), value))
             with self.store.lock:
-                if not self._cache.fits(terms.weight) or unless():
+                if not terms.is_stored or unless():
                     return False
                 if flight is not None and (flight.is_detached or self._is_overtaken(flight, plan, terms)):
                     return False
                 evicted = self.store.enter(key, value, terms, plan, gone, terms.load_time or 0.0)
-        except Exception as error:  # the weigher's or the policy's mistake costs the entry, not the value
-            self.store.notices.report("the weigher or the policy", error)
+        except Exception as error:  # a policy of the user's own: its mistake costs the entry, not the value
+            self.store.notices.report("the policy", error)
             return False
         self.store.tell_evicted(evicted)
         self.store.tell(gone)
@@ -206,19 +159,15 @@ class MemoryTier(Generic[K, V]):
             return MISSING
         if failure.is_left_out:
             cast("LeftOut", error).flight = None  # it has told what it had to
-        ttl = MISSING if plan.errors is None or isinstance(error, _NO_ANSWERS) else plan.errors.ttl_of(error)
-        if ttl is MISSING and failure.is_left_out:
+        terms = flight.terms or self.appraiser.of_error(plan, flight, error)
+        if terms is None and failure.is_left_out:
             self._drop_answered(flight)
             return MISSING
-        if ttl is MISSING:
+        if terms is None:
             return self._outlast(flight, plan)
         if isinstance(error, LeftOut) and not failure.is_left_out:
             error = KeyError(*error.args)  # left out elsewhere: here it is an error like any other
-        remembered = RememberedError(error)
-        terms = flight.terms
-        if terms is None:
-            terms = terms_of_error(self._cache, plan, flight.said, plan.own_key(flight.key), remembered.again(), ttl)
-        self._take(flight, plan, cast("V", remembered), terms)
+        self._take(flight, plan, cast("V", RememberedError(error)), terms)
         return MISSING
 
     def _drop_answered(self, flight: Flight[K]) -> None:
@@ -259,8 +208,7 @@ class MemoryTier(Generic[K, V]):
         Raises:
             TypeError: the value can be awaited or iterated only once.
         """
-        refuse_single_use(value, plan.name, was_loaded=False)
-        terms = self._fixed or self._appraise(plan, None, key, value, args, kwargs)
+        terms = self.appraiser.of_put(plan, key, value, args, kwargs)
         gone: list[Removed] = []
         with self.store.lock:
             self.flights.tables.detach(key)
@@ -278,11 +226,7 @@ class MemoryTier(Generic[K, V]):
 
     def adopt(self, plan: Plan, key: K, value: V, terms: Terms, watch: Watch) -> bool:
         """Store a value from former times, unless something newer is known; tell whether it is stored."""
-        try:
-            terms = dataclasses.replace(terms, weight=self._cache.weigh(plan.own_key(key), value))
-        except Exception as error:  # costs the entry, as ever
-            self.store.notices.report("the weigher", error)
-            return False
+        terms = self.appraiser.weighed(plan, key, value, terms)
         gone: list[Removed] = []
         with self.store.lock:
             if self.store.kept(key) is not None or self.flights.tables.is_flying(key):
@@ -290,28 +234,12 @@ class MemoryTier(Generic[K, V]):
             tags = self.store.generations.tags(terms.tags) + plan.scope
             if watch.has_heard_of(key, tags):
                 return False
-            if not self._cache.fits(terms.weight):
+            if not terms.is_stored:
                 return False
             evicted = self.store.enter(key, value, terms, plan, gone, 0.0)
         self.store.tell_evicted(evicted)
         self.store.tell(gone)
         return True
-
-    def _appraise(
-        self,
-        plan: Plan,
-        flight: Flight[K] | None,
-        key: K,
-        value: V,
-        args: tuple[Any, ...],
-        kwargs: Mapping[str, Any],
-    ) -> Terms:
-        try:
-            said = None if flight is None else flight.said
-            return appraise(self._cache, plan, said, plan.own_key(key), value, (args, kwargs))
-        except Exception as error:  # a mistake in an option costs the entry, not the caller's value
-            self.store.notices.report("a function given as an option", error)
-            return NOT_STORED
 
     # --- reading and removing ---------------------------------------------------------------------------------------
 

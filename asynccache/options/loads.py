@@ -21,8 +21,8 @@ OfResult: TypeAlias = Callable[[str, Callable[..., Any]], Callable[..., Any]]
 """Makes, of an option that is a function, one that takes the result and then the call's arguments."""
 
 
-class LoadOptions(TypedDict, total=False):
-    """How one value is loaded and kept: the options of a single call, which count more than those of the cache.
+class CommonOptions(TypedDict, total=False):
+    """How values are loaded and kept: what can be said of a whole cache and of a single call.
 
     They mean what they mean for `async_cached`. Times are seconds or `timedelta`.
     """
@@ -41,8 +41,13 @@ class LoadOptions(TypedDict, total=False):
     tags: Iterable[str] | Callable[..., Iterable[str]] | None
     on_abandon: OnAbandon | Seconds
     context: Literal["caller", "empty"]
-    weight: float | None
     type: Any
+
+
+class LoadOptions(CommonOptions, total=False):
+    """How one value is loaded and kept: the options of a single call, which count more than those of the cache."""
+
+    weight: float | None
 
 
 LOAD_OPTIONS: Final = frozenset(LoadOptions.__annotations__)

@@ -79,7 +79,9 @@ class Coherence:
 
     async def _listen(self, source: SupportsFeed) -> None:
         try:
-            self._feed = await source.listen(self._link.keys.prefix, self.on_change)
+            self._feed = feed = await source.listen(self._link.keys.prefix, self.on_change)
+            if feed.is_live:  # what was read before that may have changed unheard
+                self.on_change(None)
         except StoreError as error:
             self._source = None
             _log.warning("%s: values are kept in process for %g s only, as %s", self._name, self.held() or 0.0, error)

@@ -158,7 +158,7 @@ class SharedLoads:
         """Note that a flight needs no load."""
         flight.is_found = True
         terms = found.terms(self._link.keys, self._coherence.held())
-        flight.terms = self._memory.weighed(plan, flight.key, found.value, terms)
+        flight.terms = self._memory.appraiser.weighed(plan, flight.key, found.value, terms)
         self._link.counts.hits += 1
         if not flight.is_refresh:
             for counts in (self._memory.flights.counts, plan.counts):
@@ -183,12 +183,12 @@ class SharedLoads:
         except Exception as error:
             await self._keep_error(flight, plan, reading, error)
             raise
-        terms = self._memory.terms_of(flight, value, args, kwargs)
+        terms = self._memory.appraiser.of_load(plan, flight, value, args, kwargs)
         await self._keep(flight, plan, reading, value, terms)
         return value
 
     async def _keep_error(self, flight: Flight[Any], plan: Plan, reading: Reading, error: Exception) -> None:
-        terms = self._memory.terms_of_error(flight, error)
+        terms = self._memory.appraiser.of_error(plan, flight, error)
         if terms is not None and not isinstance(error, LeftOut):
             await self._keep(flight, plan, reading, RememberedError(error), terms)
         elif isinstance(error, LeftOut) and reading.found is not None and not flight.is_detached:

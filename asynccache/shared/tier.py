@@ -9,7 +9,7 @@ that may have come before the store's answer.
 import functools
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from asynccache.core.generations import Tags
 from asynccache.core.remembered_error import RememberedError
@@ -30,6 +30,8 @@ from asynccache.shared.reading import Found, Reader, Reading
 from asynccache.shared.writing import Writer, store_unless_changed
 from asynccache.stats import SharedStats
 from asynccache.stores.contract import Item
+
+_NO_CALL: Final[tuple[tuple[Any, ...], Mapping[str, Any]]] = ((), {})
 
 
 class SharedTier:
@@ -141,15 +143,22 @@ class SharedTier:
 
     # --- writing ----------------------------------------------------------------------------------------------------
 
-    async def set_many(self, plan: Plan, values: Mapping[Any, Any]) -> None:
+    async def set_many(
+        self, plan: Plan, values: Mapping[Any, Any], call: tuple[tuple[Any, ...], Mapping[str, Any]] = _NO_CALL
+    ) -> None:
         """Store values; they hold against loads under way, here and elsewhere.
+
+        Args:
+            plan: on whose options.
+            values: by key as it is in process.
+            call: what options that are functions are given besides the value.
 
         Raises:
             TypeError: a value that can be read only once, or a key that cannot be spelled.
         """
         link, memory = self._link, self._memory
         spelled = {key: link.keys.value(key, plan.name) for key in values}
-        terms = {key: memory.terms_to_put(plan, key, value) for key, value in values.items()}
+        terms = {key: memory.appraiser.of_put(plan, key, value, *call) for key, value in values.items()}
         since = link.changes.begin()
         try:
             is_sent = await self._writer.put(

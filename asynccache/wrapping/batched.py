@@ -4,8 +4,10 @@ import functools
 import inspect
 from collections.abc import Callable, Sequence
 from inspect import Parameter
-from typing import Any
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
 
+from asynccache.callables import result_type
 from asynccache.core.expiry import Seconds, seconds
 from asynccache.flight.batches import Batcher
 from asynccache.protocols import Clock, SupportsTimers
@@ -73,7 +75,17 @@ def _named(one: Any, function: Callable[..., Any]) -> Any:
     signature = inspect.signature(one)
     functools.update_wrapper(one, function, assigned=("__module__", "__name__", "__qualname__", "__doc__"))
     one.__signature__ = signature
+    one.__annotations__["return"] = _one_of(result_type(function))
     return one
+
+
+def _one_of(results: Any) -> Any:
+    """Give the type of one value, of an annotation for many; without the exceptions that can stand for one."""
+    one = (get_args(results) or (Any,))[-1]
+    if get_origin(one) not in (Union, UnionType):
+        return one
+    values = [kind for kind in get_args(one) if not (isinstance(kind, type) and issubclass(kind, BaseException))]
+    return functools.reduce(lambda left, right: left | right, values) if values else Any
 
 
 def _read_max_size(value: object) -> int | None:

@@ -49,6 +49,8 @@ class Settings:
             if self.typed or self.ignore or self.vary:
                 raise ValueError("typed, ignore and vary go into a key that we make: with key=, let that see to them")
         if self.cache is None:
+            if self.load.get("type") is not None:
+                raise ValueError("type is about values in a store that processes share: leave it out, or write cache=")
             load_options.refuse_without_ttl(self.load)
             load_options.refuse_backoff_alone(self.load)
         self._plan("", nobody, lambda _option, function: function)  # what is wrong whatever the function
@@ -108,13 +110,20 @@ class Settings:
             raise TypeError(
                 f"{own_name} is no plain function, and has no name of its own in a cache: give it one by name="
             )
-        may_stay = engine.may_stay(self._merged().get("ttl"))
+        if self.typed and engine.shared is not None:
+            raise ValueError(
+                f"typed=True tells calls of {own_name} apart by the types of their arguments, which a store that "
+                "processes share does not know: leave it out, or write key= with what tells them apart"
+            )
+        may_stay = engine.lookups.may_stay(self._merged().get("ttl"))
         return SharedRecipe(
             function=function,
             cache=cache,
             part=(str(getattr(function, "__module__", "")), self.store.name or own_name, self.version),
             compiled=compiled(
-                replace(engine.hit_options(), may_stay=may_stay), engine.options.chosen_policy, engine.names()
+                replace(engine.lookups.hit_options(), may_stay=may_stay),
+                engine.options.chosen_policy,
+                engine.lookups.names(),
             ),
             options=self.load,
             of_result=of_result,

@@ -11,10 +11,11 @@ from typing import Any
 
 from asynccache.cache.cache import Cache, works_of
 from asynccache.cache.engine import Engine
+from asynccache.callables import result_type
 from asynccache.flight.plan import Plan
 from asynccache.hitpath.compiled import CompiledFunction, Function, Tally
 from asynccache.options.loads import OfResult
-from asynccache.protocols import Missing
+from asynccache.protocols import MISSING, Missing
 from asynccache.stats import CacheStats, LoadCounts
 from asynccache.wrapping.controls import CallControls
 from asynccache.wrapping.recipe import dressed
@@ -49,15 +50,18 @@ class SharedRecipe:
         """
         engine, path, scopes = works_of(self.cache)
         scope = engine.part((*path, self.part))
+        options = self.options
+        if engine.shared is not None and options.get("type") is None:
+            options = {**options, "type": result_type(self.function)}
         plan = engine.plan(
             (*scopes, scope),
-            self.options,
+            options,
             name=f"{self.part[0]}.{self.part[1]}",
             load=self.function,
             of_result=self.of_result,
             counts=LoadCounts(),
         )
-        wrapper, tally = engine.make(self.compiled, functools.partial(engine.reader.fetch, plan), scope)
+        wrapper, tally = engine.lookups.make(self.compiled, functools.partial(engine.reader.fetch, plan), scope)
         controls = SharedControls(engine, plan, self.compiled, tally, receiver)
         return dressed(wrapper, self.function, controls), controls
 
@@ -110,15 +114,20 @@ class SharedControls(CallControls):
         return bool(await self._engine.delete_many(self._plan, (self._full_key(args, kwargs),)))
 
     async def cache_contains(self, /, *args: Any, **kwargs: Any) -> bool:
-        bypassed = self._engine.switch.mode() is not None
-        return not bypassed and self._engine.tier.contains(self._full_key(args, kwargs))
+        key = self._full_key(args, kwargs)
+        if self._engine.switch.mode() is not None:
+            return False
+        return self._engine.tier.contains(key) or await self._engine.find_anywhere(self._plan, key) is not MISSING
 
     async def cache_peek(self, /, *args: Any, **kwargs: Any) -> Any | Missing:
-        return self._engine.peek(self._full_key(args, kwargs), old=True)
+        key = self._full_key(args, kwargs)
+        found = self._engine.peek(key, old=True)
+        return found if found is not MISSING else self._engine.copy(await self._engine.find_anywhere(self._plan, key))
 
     async def cache_put(self, value: Any, /, *args: Any, **kwargs: Any) -> None:
         key = self._full_key(args, kwargs)
-        self._engine.set(self._plan, key, value, *self._compiled.split(*self._with_receiver(args), **kwargs))
+        call = self._compiled.split(*self._with_receiver(args), **kwargs)
+        await self._engine.put(self._plan, key, value, *call)
 
     async def cache_refresh(self, /, *args: Any, **kwargs: Any) -> Any:
         key = self._full_key(args, kwargs)

@@ -50,10 +50,10 @@ class Scene:
 @pytest.mark.one_loop
 def test_all_fields_are_tried_here() -> None:
     """There is no counter that this file forgets."""
-    assert {field.name for field in fields(CacheStats)} == {*COUNTERS, "evictions", "load_times"}
+    assert {field.name for field in fields(CacheStats)} == {*COUNTERS, "evictions", "load_times", "shared"}
     empty = Cache().stats()
     assert [getattr(empty, name) for name in COUNTERS] == [0] * len(COUNTERS)
-    assert (empty.evictions, empty.load_times) == ({}, {})
+    assert (empty.evictions, empty.load_times, empty.shared) == ({}, {}, None)
 
 
 async def test_misses_loads_and_hits() -> None:
