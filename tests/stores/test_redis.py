@@ -22,6 +22,7 @@ pytestmark = pytest.mark.one_loop
 
 @contextlib.asynccontextmanager
 async def opened(url: str) -> AsyncIterator[RedisStore]:
+    """Open a store, and close it."""
     store = RedisStore(url)
     try:
         yield store
@@ -32,7 +33,7 @@ async def opened(url: str) -> AsyncIterator[RedisStore]:
 async def eventually(holds: Callable[[], bool], patience: float = 10.0) -> None:
     """Wait until it holds."""
     async with asyncio.timeout(patience):
-        while not holds():
+        while not holds():  # noqa: ASYNC110  # no event tells of what happens in a server
             await asyncio.sleep(0.01)
 
 
@@ -78,6 +79,12 @@ async def test_cancelled_readers_harm_nobody(redis_server: RedisServer) -> None:
             assert proxy.accepted <= max(before, 5)
 
 
+def ready_connections(store: RedisStore) -> int:
+    """Count the connections that are made, with all that is said on them at the beginning."""
+    servers = [server for topo in store._topologies.states.values() for server in topo._servers.values()]
+    return sum(len(server.connections()) for server in servers)
+
+
 async def test_a_connection_that_is_slow_to_make_is_made(redis_server: RedisServer) -> None:
     """A handshake that takes longer than a request may is finished, and serves the next request."""
     with FaultProxy(redis_server.port) as proxy:
@@ -85,9 +92,7 @@ async def test_a_connection_that_is_slow_to_make_is_made(redis_server: RedisServ
         async with opened(f"redis://{proxy.address}?timeout=0.05") as store:
             with pytest.raises(StoreTimeout):
                 await store.get_many((b"a",))
-            await eventually(
-                lambda: clients(redis_server) == 1 and "get" not in str(redis_server.ask("CLIENT", "LIST"))
-            )
+            await eventually(lambda: ready_connections(store) == 1)
             proxy.heal()
             assert await store.get_many((b"a",)) == {}
             assert proxy.accepted == 1
@@ -155,7 +160,7 @@ async def test_scripts_that_a_server_forgot_are_brought_again(redis_server: Redi
                 store.compare_and_delete(b"b", b""),
                 store.compare_and_delete(b"b", b""),
             )
-            assert done == [True, False, True, False]
+            assert list(done) == [True, False, True, False]
             redis_server.ask("SCRIPT", "FLUSH")
 
 
@@ -304,7 +309,7 @@ def test_a_url_that_cannot_be_right_is_refused(url: str, words: str) -> None:
 
 def test_something_else_than_a_client_is_refused() -> None:
     """What is neither URL nor client is a TypeError, and a time limit that is none a ValueError."""
-    with pytest.raises(TypeError, match="client of redis.asyncio"):
+    with pytest.raises(TypeError, match="client of redis"):
         RedisStore(object())  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="timeout"):
         RedisStore(Redis(), timeout=0)

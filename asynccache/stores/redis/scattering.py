@@ -10,92 +10,78 @@ from typing import Any, Final
 
 from asynccache.errors import StoreError, StoreTimeout, StoreUnavailable
 from asynccache.stores.batching import time_is_over_at
-from asynccache.stores.breaker import CircuitBreaker
 from asynccache.stores.redis.access import Address
 from asynccache.stores.redis.commands import ASKING
-from asynccache.stores.redis.faults import Redirection, is_the_wrong_one, redirection
+from asynccache.stores.redis.faults import Redirection, redirection
 from asynccache.stores.redis.topology import Cluster
 
 _SPARE: Final = 0.15
-"""Of the time limit: what remains for answering others when one server does not answer."""
+"""Of the time that is left: what remains for those whose servers answer when one does not."""
 
 
-class Scatterer:
-    """Sends to the servers of a cluster.
+async def scatter(cluster: Cluster, keys: Sequence[bytes], packed: Sequence[bytes]) -> list[object]:
+    """Send one command for each key; give the reply to each, a `StoreError` where there is none.
 
-    Args:
-        timeout: seconds that a request may take.
+    Raises:
+        StoreError: it is not known which servers there are.
     """
+    await cluster.ready()
+    replies: list[object] = [StoreUnavailable(f"nobody in {cluster.access.name} has the slot")] * len(keys)
+    shares: dict[tuple[Address, bool], list[int]] = {}
+    for index, key in enumerate(keys):
+        address = cluster.address_of(key)
+        if address is not None:
+            shares.setdefault((address, False), []).append(index)
+    await _send_shares(cluster, shares, packed, replies)
+    elsewhere = {index: found for index, reply in enumerate(replies) if (found := redirection(reply))}
+    if elsewhere:
+        await _follow(cluster, elsewhere, keys, packed, replies)
+    return replies
 
-    def __init__(self, timeout: float) -> None:
-        self._timeout = timeout
-        self._breakers: dict[Address, CircuitBreaker] = {}
 
-    async def send(self, cluster: Cluster, keys: Sequence[bytes], packed: Sequence[bytes]) -> list[object]:
-        """Send one command for each key; give the reply to each, a `StoreError` where there is none.
+async def _follow(
+    cluster: Cluster,
+    elsewhere: dict[int, Redirection],
+    keys: Sequence[bytes],
+    packed: Sequence[bytes],
+    replies: list[object],
+) -> None:
+    shares: dict[tuple[Address, bool], list[int]] = {}
+    for index, found in elsewhere.items():
+        shares.setdefault((cluster.follow(found, keys[index]), found.is_for_once), []).append(index)
+    await _send_shares(cluster, shares, packed, replies)
 
-        Raises:
-            StoreError: it is not known which servers there are.
-        """
-        await cluster.ready()
-        replies: list[object] = [StoreUnavailable(f"nobody in {cluster.access.name} has the slot")] * len(keys)
-        shares: dict[tuple[Address, bool], list[int]] = {}
-        for index, key in enumerate(keys):
-            address = cluster.address_of(key)
-            if address is not None:
-                shares.setdefault((address, False), []).append(index)
-        await self._send_shares(cluster, shares, packed, replies)
-        elsewhere = {index: found for index, reply in enumerate(replies) if (found := redirection(reply))}
-        if elsewhere:
-            await self._follow(cluster, elsewhere, packed, replies)
-        return replies
 
-    async def _follow(
-        self, cluster: Cluster, elsewhere: dict[int, Redirection], packed: Sequence[bytes], replies: list[object]
-    ) -> None:
-        shares: dict[tuple[Address, bool], list[int]] = {}
-        for index, found in elsewhere.items():
-            shares.setdefault((cluster.follow(found), found.is_for_once), []).append(index)
-        await self._send_shares(cluster, shares, packed, replies)
-
-    async def _send_shares(
-        self,
-        cluster: Cluster,
-        shares: dict[tuple[Address, bool], list[int]],
-        packed: Sequence[bytes],
-        replies: list[object],
-    ) -> None:
-        async def send(address: Address, is_for_once: bool, share: list[int]) -> None:
-            before = [ASKING] if is_for_once else []
-            words = [word for index in share for word in (*before, packed[index])]
-            try:
-                received = await self._ask(cluster, address, b"".join(words), len(words))
-            except StoreError as error:
-                received = [error] * len(words)
-            for index, reply in zip(share, received[len(before) :: len(before) + 1], strict=True):
-                replies[index] = reply
-
-        waits = [send(*place, share) for place, share in shares.items()]
-        if len(waits) == 1:
-            await waits[0]
-        else:
-            await asyncio.gather(*waits)
-
-    async def _ask(self, cluster: Cluster, address: Address, packed: bytes, replies: int) -> list[Any]:
-        breaker = self._breakers.setdefault(address, CircuitBreaker())
-        server = cluster.server(address)
-        if not breaker.may_ask():
-            raise StoreUnavailable(f"{server.name} is out of reach, and was not asked")
+async def _send_shares(
+    cluster: Cluster,
+    shares: dict[tuple[Address, bool], list[int]],
+    packed: Sequence[bytes],
+    replies: list[object],
+) -> None:
+    async def send(address: Address, is_for_once: bool, share: list[int]) -> None:
+        before = [ASKING] if is_for_once else []
+        words = [word for index in share for word in (*before, packed[index])]
         try:
-            async with asyncio.timeout_at(time_is_over_at() - _SPARE * self._timeout):
-                received = await server.request(packed, replies)
-        except (StoreError, TimeoutError, asyncio.CancelledError) as error:
-            breaker.fail()
-            cluster.suspect(address)
-            if isinstance(error, TimeoutError) and not isinstance(error, StoreError):
-                raise StoreTimeout(f"{server.name} did not answer in time") from None
+            received = await _ask(cluster, address, b"".join(words), len(words))
+        except StoreError as error:
+            received = [error] * len(words)
+        for index, reply in zip(share, received[len(before) :: len(before) + 1], strict=True):
+            replies[index] = reply
+
+    waits = [send(*place, share) for place, share in shares.items()]
+    if len(waits) == 1:
+        await waits[0]
+    else:
+        await asyncio.gather(*waits)
+
+
+async def _ask(cluster: Cluster, address: Address, packed: bytes, replies: int) -> list[Any]:
+    now = asyncio.get_running_loop().time()
+    left = time_is_over_at() - now
+    try:
+        async with asyncio.timeout_at(now + (1 - _SPARE) * left):
+            return await cluster.ask(address, packed, replies)
+    except TimeoutError as error:
+        if isinstance(error, StoreError):
             raise
-        breaker.succeed()
-        if any(is_the_wrong_one(reply) for reply in received):
-            cluster.suspect(address)
-        return received
+        raise StoreTimeout(f"{cluster.server(address).name} did not answer in time") from None

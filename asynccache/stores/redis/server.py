@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from redis.exceptions import RedisError, ResponseError
 
 from asynccache.errors import StoreError, StoreUnavailable
+from asynccache.stores.breaker import CircuitBreaker
 from asynccache.stores.redis.faults import translate
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ class Server:
 
     def __init__(self, name: str, connect: "Callable[[], Awaitable[AbstractConnection]]") -> None:
         self.name = name
+        self.breaker = CircuitBreaker()
+        """Tells whether it is worth asking."""
         self._connect = connect
         self._loop = asyncio.get_running_loop()
         self._idle: list[AbstractConnection] = []

@@ -8,18 +8,17 @@ import asyncio
 import contextlib
 import weakref
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from asynccache.errors import StoreError, StoreUnavailable
 from asynccache.loops import PerLoop
 from asynccache.stores.batching import DEFAULT_TIMEOUT, BatchingStore, Op, raise_anew
-from asynccache.stores.breaker import CircuitBreaker
 from asynccache.stores.contract import Feed, OnChange
 from asynccache.stores.redis import commands
 from asynccache.stores.redis.access import Address, access_from_client, access_from_url
-from asynccache.stores.redis.faults import is_the_wrong_one, translate
+from asynccache.stores.redis.faults import translate
 from asynccache.stores.redis.feed import RedisFeed
-from asynccache.stores.redis.scattering import Scatterer
+from asynccache.stores.redis.scattering import scatter
 from asynccache.stores.redis.topology import Cluster, Topology, topology
 from asynccache.stores.urls import StoreUrl
 
@@ -56,8 +55,7 @@ class RedisStore(BatchingStore):
             source = StoreUrl.parse(source)
         self._access = access_from_url(source) if isinstance(source, StoreUrl) else access_from_client(source, timeout)
         access = self._access
-        super().__init__(access.name, timeout=access.timeout, breaker=None if access.is_cluster else CircuitBreaker())
-        self._scatterer = Scatterer(access.timeout)
+        super().__init__(access.name, timeout=access.timeout, breaker=None)
         self._topologies: PerLoop[Topology] = PerLoop(lambda: topology(access))
         self._feeds: weakref.WeakSet[RedisFeed] = weakref.WeakSet()
 
@@ -119,12 +117,11 @@ class RedisStore(BatchingStore):
         if not topo.primaries:
             await topo.ready()
         if isinstance(topo, Cluster):
-            replies = await self._scatterer.send(topo, keys, [commands.read_each((key,)) for key in keys])
+            replies = await scatter(topo, keys, [commands.read_each((key,)) for key in keys])
             if replies and all(isinstance(reply, StoreError) for reply in replies):
                 raise_anew(cast("StoreError", replies[0]))
             return {key: value for key, value in zip(keys, replies, strict=True) if isinstance(value, bytes)}
-        address = topo.primaries[0]
-        (values,) = await self._ask(topo, address, commands.read_all(keys), 1)
+        (values,) = await topo.ask(topo.primaries[0], commands.read_all(keys), 1)
         if isinstance(values, Exception):
             raise translate(values, self.name) from values
         return {key: value for key, value in zip(keys, values, strict=True) if value is not None}
@@ -135,9 +132,9 @@ class RedisStore(BatchingStore):
             await topo.ready()
         packed = commands.write_all(ops)
         if isinstance(topo, Cluster):
-            replies = await self._scatterer.send(topo, [op.key for op in ops], packed)
+            replies = await scatter(topo, [op.key for op in ops], packed)
         else:
-            replies = await self._ask(topo, topo.primaries[0], b"".join(packed), len(ops))
+            replies = await topo.ask(topo.primaries[0], b"".join(packed), len(ops))
         return [self._outcome(op, reply) for op, reply in zip(ops, replies, strict=True)]
 
     def _outcome(self, op: Op, reply: object) -> object:
@@ -166,16 +163,6 @@ class RedisStore(BatchingStore):
         if self.is_closed:
             raise StoreUnavailable(f"{self.name} is closed")
         return self._topologies.enter(asyncio.get_running_loop())
-
-    async def _ask(self, topo: Topology, address: Address, packed: bytes, replies: int) -> list[Any]:
-        try:
-            received = await topo.server(address).request(packed, replies)
-        except BaseException:  # a time limit is over: that server does not answer either
-            topo.suspect(address)
-            raise
-        if any(is_the_wrong_one(reply) for reply in received):
-            topo.suspect(address)
-        return received
 
 
 def _call_on(loop: asyncio.AbstractEventLoop, call: Callable[[], object]) -> None:

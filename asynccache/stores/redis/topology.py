@@ -22,7 +22,7 @@ from redis.exceptions import RedisError
 from asynccache.errors import StoreError, StoreUnavailable
 from asynccache.stores.redis.access import Access, Address, place
 from asynccache.stores.redis.commands import pack
-from asynccache.stores.redis.faults import Redirection, translate
+from asynccache.stores.redis.faults import Redirection, is_the_wrong_one, translate
 from asynccache.stores.redis.server import CONNECTING, Server
 
 SLOTS: Final = 16_384
@@ -107,11 +107,29 @@ class Topology(abc.ABC):
         if self._fault is not None:
             raise type(self._fault)(*self._fault.args)
 
-    def suspect(self, address: Address) -> None:
-        """Note that a server has failed, or is not the right one any more."""
-        server = self._servers.get(address)
-        if server is not None:
-            server.drop_idle()
+    async def ask(self, address: Address, packed: bytes, replies: int) -> list[Any]:
+        """Send commands to a server, and give the reply to each; one that is an error is given, not raised.
+
+        Raises:
+            StoreError: there was no reply, or the server was not asked, as it has failed several times.
+        """
+        server = self.server(address)
+        if not server.breaker.may_ask():
+            self._doubt()
+            raise StoreUnavailable(f"{server.name} is out of reach, and was not asked")
+        try:
+            received = await server.request(packed, replies)
+        except BaseException:  # when a time limit is over, it is that server which has not answered
+            server.breaker.fail()
+            self._doubt()
+            raise
+        server.breaker.succeed()
+        if any(is_the_wrong_one(reply) for reply in received):
+            server.drop_idle()  # behind a name, there may be another server by now
+            self._doubt()
+        return received
+
+    def _doubt(self) -> None:
         if self._loop.time() >= self._looked_at + _PAUSE and not self._is_closed:
             self._begin()
 
@@ -211,9 +229,11 @@ class Cluster(Topology):
         address = self.address_of(prefix)
         return () if address is None else (address,)
 
-    def follow(self, found: Redirection) -> Address:
-        """Note that a slot is somewhere else now, and give the address."""
-        address = found.address
+    def follow(self, found: Redirection, key: bytes) -> Address:
+        """Note that a key's slot is somewhere else now, and give the address."""
+        asked = self.address_of(key)
+        host, port = found.address
+        address = (host or (asked[0] if asked else host), port)
         if not found.is_for_once:
             self._by_slot[found.slot] = address
         if address not in self.primaries:
