@@ -1,11 +1,14 @@
 """Locks between real processes on real stores: exclusion, a holder that is killed, and one load for all."""
 
+import asyncio
 import contextlib
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
@@ -18,16 +21,36 @@ PROCESSES = 4
 LIMIT = 55.0
 """Seconds after which a process hangs."""
 
-StoreOf = Callable[[], str]
+
+SERVERS = {
+    "redis": "redis_server",
+    "cluster": "redis_cluster",
+    "memcached": "memcached_nodes",
+    "hazelcast": "hazelcast_member",
+}
+"""The fixtures that start them."""
 
 
-@pytest.fixture(params=["redis", "sqlite"])
+class Engine(Protocol):
+    """What processes can share."""
+
+    @property
+    def url(self) -> str:
+        """The URL of a store in it."""
+        ...
+
+
+@pytest.fixture
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of a store that processes can share, one that tells of changes and one that does not."""
+    """The URL of a store of the kind that the test names."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'shared.db'}?timeout=10"
-    server: RedisServer = request.getfixturevalue("redis_server")
-    return f"{server.url}?timeout=10"
+    engine: Engine = request.getfixturevalue(SERVERS[request.param])
+    return f"{engine.url}?timeout=10"
+
+
+some_engines = pytest.mark.parametrize("url", ["redis", "sqlite"], indirect=True)
+all_engines = pytest.mark.parametrize("url", ["sqlite", *SERVERS], indirect=True)
 
 
 @contextlib.contextmanager
@@ -56,6 +79,7 @@ def said(process: "subprocess.Popen[str]") -> str:
     return process.stdout.readline().strip()
 
 
+@some_engines
 def test_one_at_a_time(url: str, tmp_path: Path) -> None:
     """Of 4 processes with 100 tasks each, one task at a time is inside, and the fences grow in that order."""
     (tmp_path / "number").write_text("0")
@@ -67,6 +91,7 @@ def test_one_at_a_time(url: str, tmp_path: Path) -> None:
     assert fences == sorted(set(fences))
 
 
+@all_engines
 @pytest.mark.one_loop
 async def test_a_holder_is_killed(url: str, tmp_path: Path) -> None:
     """When the holder is killed, whoever waits has the lock within its ttl of a second, give or take the machine."""
@@ -79,9 +104,23 @@ async def test_a_holder_is_killed(url: str, tmp_path: Path) -> None:
             async with cache.lock("counter", ttl=1, wait=20) as lease:
                 waited = time.monotonic() - killed
                 assert lease.fence > 1
-    assert waited < 1 + 2
+    assert waited < 1 + 4
 
 
+@some_engines
+@pytest.mark.one_loop
+async def test_a_holder_is_stopped(url: str, tmp_path: Path) -> None:
+    """A holder that stood still for longer than its ttl sees that it has lost the lock, as soon as it goes on."""
+    with workers(1, "hold", url, tmp_path) as (holder,):
+        assert said(holder) == "held"
+        holder.send_signal(signal.SIGSTOP)
+        async with Cache(url, namespace="shop") as cache, cache.lock("counter", ttl=10, wait=20) as lease:
+            holder.send_signal(signal.SIGCONT)
+            assert await asyncio.to_thread(said, holder) == "lost"
+            assert not lease.lost.is_set()
+
+
+@all_engines
 def test_one_load(url: str, tmp_path: Path) -> None:
     """Of 4 processes with 100 callers each of one cold key, one loads it."""
     with workers(PROCESSES, "load", url, tmp_path) as processes:

@@ -20,10 +20,11 @@ async def count(cache: Cache, folder: Path) -> None:
 
 
 async def hold(cache: Cache) -> None:
-    """Hold the lock until killed."""
-    async with cache.lock("counter", ttl=1):
+    """Hold the lock until it is lost."""
+    async with cache.lock("counter", ttl=1) as lease:
         print("held", flush=True)
-        await asyncio.Event().wait()
+        await lease.lost.wait()
+        print("lost", flush=True)
 
 
 async def load(cache: Cache, folder: Path) -> None:
