@@ -2,8 +2,11 @@
 
 import pickle
 import time
+from typing import Any
 
 import pytest
+from hazelcast.config import Config
+from hazelcast.serialization.service import SerializationServiceV1
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -62,10 +65,8 @@ def test_members_are_told_whole_seconds(ttl: float | None, sent: int | None) -> 
 
 def test_pickles_are_not_decoded() -> None:
     """Of what is in a map, strings and byte arrays are decoded, and nothing else, whoever has put it there."""
-    from hazelcast.config import Config
-    from hazelcast.serialization import SerializationServiceV1
-
-    service = SerializationServiceV1(Config())
+    config: Any = Config
+    service: Any = SerializationServiceV1(config())
     decode = decoder(service.to_object)
     assert decode(None) is None
     assert decode(service.to_data("key")) == "key"

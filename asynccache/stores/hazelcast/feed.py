@@ -143,9 +143,10 @@ class HazelcastFeed:
         Raises:
             TimeoutError: one did not.
         """
-        self._awaited = {name: self.loop.create_future() for name in await self._places(link)}
         try:
             async with asyncio.timeout(_PATIENCE):
+                await entries.contains_key(self._proofs)  # a new cluster shares out its partitions when it is asked
+                self._awaited = {name: self.loop.create_future() for name in await self._places(link)}
                 writes = [entries.set(name, entry(b"", None, 0.0), ttl=_KEPT) for name in self._awaited]
                 await asyncio.gather(*writes, *self._awaited.values())
         finally:
