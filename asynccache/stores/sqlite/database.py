@@ -135,7 +135,7 @@ class Database:
     def _sweep(self, now: float) -> bool:
         """Delete what has expired, and note how late it is."""
         due = [table for table in schema.TABLES if self._connection.execute(schema.has_due(table), (now,)).fetchone()]
-        if not due and not self._is_changed:
+        if not due and not self._is_changed and not self._is_too_large():
             return False
         has_more = False
         with self._transaction():
@@ -148,20 +148,21 @@ class Database:
 
     def _evict(self, rounds: int) -> bool:
         """Make room; tell whether there is still too little."""
-        limit = self._settings.max_bytes
-        if limit is None:
-            return False
         connection = self._connection
-        while self.used_bytes() > limit:
+        while self._is_too_large():
             oldest: list[bytes] = [key for (key,) in connection.execute(schema.OLDEST, (_SLICE // 8,))]
             if rounds <= 0 or not oldest:
                 return bool(oldest)
-            spared = [key for key in oldest if key in self._read_lately]
-            self._read_lately.difference_update(spared)
-            connection.executemany(schema.RENEW, [(self.now, key) for key in spared])
-            connection.executemany(schema.DELETE_ANY, [(key,) for key in oldest if key not in set(spared)])
+            spared = self._read_lately.intersection(oldest)
+            self._read_lately -= spared
+            connection.executemany(schema.RENEW, [(self.now, key) for key in oldest if key in spared])
+            connection.executemany(schema.DELETE_ANY, [(key,) for key in oldest if key not in spared])
             rounds -= 1
         return False
+
+    def _is_too_large(self) -> bool:
+        limit = self._settings.max_bytes
+        return limit is not None and self.used_bytes() > limit
 
     def _shrink(self) -> bool:
         """Give free pages back to the system where they are many; tell whether there are more."""

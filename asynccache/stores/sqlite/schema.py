@@ -24,7 +24,8 @@ STEP: Final = 4
 TABLES: Final = ("items", "counters")
 
 _CREATE: Final = (
-    "CREATE TABLE items (key BLOB PRIMARY KEY, value BLOB NOT NULL, until REAL, written REAL NOT NULL) WITHOUT ROWID",
+    # With row ids: without them, values from 1,000 bytes on would spill over, and take a page of 4,096 bytes each.
+    "CREATE TABLE items (key BLOB PRIMARY KEY NOT NULL, value BLOB NOT NULL, until REAL, written REAL NOT NULL)",
     "CREATE TABLE counters (key BLOB PRIMARY KEY, total INTEGER NOT NULL, until REAL) WITHOUT ROWID",
     "CREATE TABLE timeline (one INTEGER PRIMARY KEY, start TEXT NOT NULL, offset REAL NOT NULL, latest REAL NOT NULL)",
     "CREATE INDEX items_by_until ON items (until) WHERE until IS NOT NULL",

@@ -193,7 +193,9 @@ class Worker:
                 self._set_aside()
             elif not faults.is_busy(error):
                 self._close()
-            return False
+        except Exception:  # the thread has to outlive it, as callers wait for it
+            self._close()
+        return False
 
     # --- the file -----------------------------------------------------------------------------------------------------
 
