@@ -230,6 +230,9 @@ def _adapted(hint: Any) -> Shape | None:
     """What pydantic makes of a type, if it knows it."""
     from pydantic import TypeAdapter
 
+    origin = get_origin(hint) or hint
+    if isinstance(origin, type) and issubclass(origin, abc.Iterator):  # looking at one would use it up
+        return None
     try:
         return Adapted(TypeAdapter(hint), repr(hint))
     except Exception:  # pydantic has several errors for this, and types may have their own

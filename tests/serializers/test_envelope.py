@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from asynccache.serializers import proofs
 from asynccache.serializers.compression import NotInflatable, compression
 from asynccache.serializers.envelope import (
     COMPRESS_ABOVE,
@@ -114,6 +115,13 @@ def test_secrets_have_numbers_or_names() -> None:
     """Two programs that give a secret the same name understand each other."""
     named = Sealer(secret={"2026-11": SECRET})
     assert Sealer(secret={"2026-12": OTHER, "2026-11": SECRET}).open(KEY, named.seal(KEY, envelope())) == envelope()
+
+
+def test_ids_that_cannot_be_told_apart_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of names, records keep a hash of 31 bits; should two ever be the same, another name must be found."""
+    monkeypatch.setattr(proofs, "_number", len)
+    with pytest.raises(ValueError, match="write other names"):
+        Sealer(secret={"one": SECRET, "two": OTHER})
 
 
 def test_a_long_secret_counts_to_its_end() -> None:
