@@ -95,9 +95,10 @@ def prepare(connection: sqlite3.Connection, *, synchronous: str, by_age: bool) -
     """
     run = connection.execute
     run("PRAGMA trusted_schema = OFF")
-    run("PRAGMA page_size = 4096")
-    run("PRAGMA auto_vacuum = INCREMENTAL")
     is_made = _is_made(connection)
+    if not is_made:  # on a file that is made, this would be a write at every opening
+        run("PRAGMA page_size = 4096")
+        run("PRAGMA auto_vacuum = INCREMENTAL")
     run("PRAGMA journal_mode = WAL")
     run(f"PRAGMA synchronous = {synchronous.upper()}")
     run("PRAGMA wal_autocheckpoint = 2000")  # 8 MB: at 2 MB, writes of 500 bytes at random keys cost a third more
