@@ -11,7 +11,7 @@ from typing import Any, Final, NoReturn, Protocol
 
 from asynccache.serializers import typed_json
 from asynccache.serializers.remembered_errors import decode_error, encode_error
-from asynccache.serializers.shapes import Shape
+from asynccache.serializers.shapes import Shape, name_of
 from asynccache.serializers.typed_json import Undecodable, Unencodable
 from asynccache.serializers.value_types import value_type as typed_by
 
@@ -119,7 +119,7 @@ class PickleCodec:
             return pickle.dumps(value, protocol=5)
         except Exception as error:  # pickling runs the value's own code
             reason = type(error).__name__  # its message may tell the value
-        raise Unencodable(f"{type(value).__module__}.{type(value).__qualname__} cannot be pickled ({reason})")
+        raise Unencodable(f"{name_of(type(value))} cannot be pickled ({reason})")
 
     def decode(self, data: bytes) -> object:
         """Read a value, as `Codec` says."""
@@ -144,7 +144,11 @@ class JsonCodec:
 
     def encode(self, value: Any) -> bytes:
         """Write a value, as `Codec` says."""
-        return typed_json.encode(value)
+        try:
+            return typed_json.encode(value)
+        except RecursionError:
+            reason = "nesting, far down a deep stack"
+        raise Unencodable(f"{name_of(type(value))} cannot be written as typed JSON: {reason}")
 
     def decode(self, data: bytes) -> object:
         """Read a value, as `Codec` says."""

@@ -106,6 +106,23 @@ def test_nesting_has_an_end(codec: Codec) -> None:
             codec.encode(value)
 
 
+def at_the_end_of_the_stack(action: Callable[[], object]) -> object:
+    """Call it where there is just enough stack left to call it at all."""
+    try:
+        return at_the_end_of_the_stack(action)
+    except RecursionError:
+        return action()
+
+
+@PLAIN
+def test_the_end_of_the_stack_is_met_in_the_one_way(codec: Codec) -> None:
+    """A value that could be written elsewhere is refused, not answered with a RecursionError."""
+    value = [[[[[[[[{"a": [1]}]]]]]]]]
+    assert codec.decode(codec.encode(value)) == value
+    with pytest.raises(Unencodable, match="stack"):
+        at_the_end_of_the_stack(lambda: codec.encode(value))
+
+
 def test_a_lone_surrogate_is_refused_by_name() -> None:
     """Msgpack is UTF-8, which lacks them; the message does not tell the text."""
     for value in ("private \ud800", {"private \ud800": 1}, ["private \ud800"]):
