@@ -24,7 +24,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
-from asynccache.errors import StoreError
+from asynccache.errors import StoreError, StoreUnavailable
 from asynccache.locks.errands import Errands, outcome
 from asynccache.locks.lease import TOKEN_LENGTH, Claim, Lease
 from asynccache.locks.pauses import settle
@@ -72,6 +72,7 @@ class LeaseKeeper:
         self.wakeups = Wakeups(clock=clock) if wakeups is None else wakeups
         self.clock = clock
         self.errands = Errands()
+        self.is_closed = False
         self._new_token = new_token
         self._held: PerLoop[set[Lease]] = PerLoop(set)
 
@@ -100,8 +101,9 @@ class LeaseKeeper:
             fence_key: of the counter that numbers the holders; None for leases that need no number.
 
         Raises:
-            StoreError: the store does not say.
+            StoreError: the store does not say, or the keeper is closed.
         """
+        self._refuse_closed()
         claim = Claim(key, self._new_token(), ttl)
         attempt = self.errands.start(self._attempt(claim, name, fence_key))
         try:
@@ -131,9 +133,16 @@ class LeaseKeeper:
         if lease.lost.is_set():  # it took longer than a lease lasts
             self._forget(claim, is_written=True)
             return None
+        if self.is_closed:  # meanwhile: whoever holds it would have nobody to give it back
+            self._forget(claim, is_written=True)
+            self._refuse_closed()
         self._held.enter(asyncio.get_running_loop()).add(lease)
         lease.keep()
         return lease
+
+    def _refuse_closed(self) -> None:
+        if self.is_closed:
+            raise StoreUnavailable("the keeper of these leases is closed")
 
     async def _add(self, claim: Claim) -> bool:
         try:
@@ -189,15 +198,18 @@ class LeaseKeeper:
                 pass
             finally:
                 settle(tried, True)
-            if self.clock() >= end or not await self.errands.pause(seconds, self.clock):
+            if self.is_closed or self.clock() >= end or not await self.errands.pause(seconds, self.clock):
                 return
             seconds = min(seconds * 2, _LONGEST_PAUSE)
 
     async def aclose(self) -> None:
         """Give back all leases of this loop, which are lost to their holders, and see everything to its end.
 
-        The store is left open. Cancelling the caller stops nothing.
+        There are no leases any more: who waits for one is told. The store is left open. Cancelling the caller stops
+        nothing.
         """
+        self.is_closed = True
+        self.wakeups.ring(None)
         for lease in list(self._held.enter(asyncio.get_running_loop())):
             lease.lost.set()
             lease.drop()

@@ -65,9 +65,7 @@ class Locks:
             StoreUnavailable: the store does not say who holds it.
         """
         encoded = name.encode("utf-8", "surrogatepass")
-        contender = _Contender(
-            self._keeper, name, self._prefix + b"k:" + encoded, self._prefix + b"f:" + encoded
-        )
+        contender = _Contender(self._keeper, name, self._prefix + b"k:" + encoded, self._prefix + b"f:" + encoded)
         try:
             if wait == 0:
                 return await contender.try_once(ttl)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+from asynccache.errors import StoreUnavailable
 from asynccache.locks.keeper import LeaseKeeper
 from asynccache.locks.lease import Lease
 from asynccache.protocols import TimerHandle
@@ -246,6 +247,22 @@ async def test_closing_gives_back(process: Process, other: Process) -> None:
     await process.keeper.aclose()
     assert lease.lost.is_set()
     assert (await acquire(other)).fence > 0
+
+
+async def test_closed_for_good(process: Process, world: World) -> None:
+    """A closed keeper gives no lease, nor one that was asked for before: nobody would give it back."""
+    process.wire.held["increment"] = gate = asyncio.Event()
+    asked = asyncio.create_task(process.keeper.acquire(KEY, ttl=30, fence_key=FENCE))
+    await turns()
+    closing = asyncio.create_task(process.keeper.aclose())
+    await turns()
+    gate.set()
+    await closing
+    with pytest.raises(StoreUnavailable):
+        await asked
+    with pytest.raises(StoreUnavailable):
+        await process.keeper.acquire(KEY, ttl=30)
+    assert await world.holder() is None
 
 
 async def test_a_lease_tells_no_secrets(process: Process, world: World) -> None:

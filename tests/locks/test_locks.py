@@ -282,6 +282,17 @@ async def test_a_store_that_goes_down_while_one_waits(process: Process, other: P
     assert [type(result) for result in results] == [StoreUnavailable] * 3
 
 
+async def test_closed_while_one_waits(process: Process, other: Process) -> None:
+    """Who waits for a lock when its cache is closed is told, and those behind it as well; nobody waits for ever."""
+    await process.listen()
+    async with other.locks.lock("report", ttl=30):
+        tasks = [asyncio.create_task(use(process)) for _ in range(3)]
+        await turns()
+        await process.keeper.aclose()
+        results = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 5)
+    assert [type(result) for result in results] == [StoreUnavailable] * 3
+
+
 async def test_used_once(process: Process) -> None:
     """What `lock` gives serves for one `async with`."""
     lock = process.locks.lock("report", ttl=30)
@@ -353,7 +364,7 @@ def test_loops_in_threads() -> None:
     async def many() -> None:
         start.wait(10)
         await asyncio.gather(*(work() for _ in range(5)))
-        await keeper.aclose()
+        await keeper.errands.drain()
 
     threads = [threading.Thread(target=lambda: asyncio.run(many())) for _ in range(4)]
     for thread in threads:

@@ -143,6 +143,17 @@ async def test_closing_in_an_outage(process: Process, world: World) -> None:
     assert await world.holder() is not None
 
 
+async def test_given_back_after_closing_in_an_outage(process: Process, world: World) -> None:
+    """What is given back after the keeper was closed is tried once: nobody would see to further tries."""
+    lease = await process.keeper.acquire(KEY, ttl=30)
+    assert lease is not None
+    process.keeper.is_closed = True
+    process.wire.is_down = True
+    await lease.release()
+    await world.pass_time(3)
+    assert process.wire.calls["compare_and_delete"] == 1
+
+
 async def test_a_mistake_in_a_store(process: Process, world: World) -> None:
     """An error that no store should raise reaches the caller as it is, and leaves no lock behind either."""
 
