@@ -1,8 +1,8 @@
 """Servers as fixtures. Each is started once, when the first test asks for it, and emptied before each test.
 
 A test may kill, pause and stop what it gets: the next one then gets a new one. A test that does harm in another way
-(by a command, say) sets `is_touched` on that server. What the machine lacks is skipped, and `pytest -rs` says why;
-with ASYNCCACHE_TEST_SERVERS=all it is a failure.
+(by a command, say) sets `is_touched` on that server. A test that needs what the machine lacks is skipped, which is said at
+the end of the run; with ASYNCCACHE_TEST_SERVERS=all it is a failure.
 
 For a server with a password, a certificate or other options, use the classes as context managers.
 
@@ -10,6 +10,7 @@ Tests that need a server get the marker `servers`.
 """
 
 import contextlib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Final, Generic, Protocol, Self, TypeVar
 
@@ -55,6 +56,14 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if not session.config.option.collectonly and any(HazelcastMembers in engines_of(item) for item in session.items):
         with contextlib.suppress(pytest.skip.Exception, pytest.fail.Exception):
             jar()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which tests were left out, and what to install for them: one line for each thing that is missing."""
+    skipped = terminalreporter.getreports("skipped")
+    reasons = Counter(report.longrepr[2] for report in skipped if isinstance(report.longrepr, tuple))
+    for reason, count in reasons.most_common():
+        terminalreporter.write_line(f"left out {count} tests: {reason.removeprefix('Skipped: ')}")
 
 
 class Engine(Protocol):
