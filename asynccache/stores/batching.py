@@ -1,48 +1,29 @@
 """Many callers, few requests: what is asked in one turn of the loop goes to the engine as one request.
 
-Decides who waits for what, and for how long. A request is made by a task that no caller's cancellation reaches, so a
-caller that goes away costs no connection and never leaves a reply for another to find. Nobody waits longer than the
-store's time limit: it begins when the first caller of a batch asks. While an engine is known to be out of reach, nobody
-waits at all.
-
-Reads overtake one another; writes keep their order, and the next ones wait until those before them are done.
+Decides what a request is made of, and how many there are at once: lanes.py makes them. Reads overtake one another;
+writes keep their order, and the next ones wait until those before them are done. While an engine is known to be out of
+reach, nobody waits at all.
 """
 
 import abc
 import asyncio
-import contextvars
 import enum
-import math
-from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Final, Generic, NamedTuple, NoReturn, TypeVar, cast
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple, Self, cast
 
-from asynccache.errors import StoreError, StoreTimeout, StoreUnavailable
+from asynccache.errors import StoreError
 from asynccache.loops import PerLoop
 from asynccache.stores.breaker import CircuitBreaker
 from asynccache.stores.contract import Item
+from asynccache.stores.lanes import Lane, raise_anew
 
-R = TypeVar("R")
+__all__ = ["DEFAULT_TIMEOUT", "BatchingStore", "Change", "Op", "raise_anew"]
 
 DEFAULT_TIMEOUT: Final = 0.1
 """Seconds that a request to a store may take, when nothing else is said."""
 
 _MOST_READS: Final = 4
 """Read requests under way at once on one loop; what is asked meanwhile is gathered for the next."""
-
-_MOST_ASKED: Final = 512
-"""Keys or changes in one request: engines serve others between two."""
-
-
-_STALL: Final = 0.02
-"""Seconds. If a time limit is noticed so much too late, it was the loop that took the time, and not the engine."""
-
-_time_is_over_at: contextvars.ContextVar[float] = contextvars.ContextVar("time_is_over_at", default=math.inf)
-
-
-def time_is_over_at() -> float:
-    """Tell, inside of `_read` and `_write`, when nobody waits for them any more, by the loop's clock."""
-    return _time_is_over_at.get()
 
 
 class Change(enum.Enum):
@@ -89,8 +70,8 @@ class BatchingStore(abc.ABC):
         self.timeout = timeout
         self.breaker = breaker
         self.is_closed = False
-        self._reads: PerLoop[_Lane[dict[bytes, bytes]]] = PerLoop(self._read_lane)
-        self._writes: PerLoop[_Lane[list[object]]] = PerLoop(self._write_lane)
+        self._reads: PerLoop[Lane] = PerLoop(self._read_lane)
+        self._writes: PerLoop[Lane] = PerLoop(self._write_lane)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
@@ -173,6 +154,12 @@ class BatchingStore(abc.ABC):
                         await lane.drain()
             await self._disconnect()
 
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
     async def _change(self, ops: list[Op]) -> list[Any]:
         if not ops:
             return []
@@ -190,157 +177,17 @@ class BatchingStore(abc.ABC):
 
     # --- lanes --------------------------------------------------------------------------------------------------------
 
-    def _read_lane(self) -> "_Lane[dict[bytes, bytes]]":
+    def _read_lane(self) -> Lane:
         async def read(asked: list[Any]) -> dict[bytes, bytes]:
             return await self._read(list(dict.fromkeys(asked)))
 
-        return _Lane(self, read, most=_MOST_READS)
+        return Lane(self, read, most=_MOST_READS, must_serve=False)
 
-    def _write_lane(self) -> "_Lane[list[object]]":
+    def _write_lane(self) -> Lane:
         async def write(asked: list[Any]) -> list[object]:
             return list(await self._write(asked))
 
-        return _Lane(self, write, most=1)
-
-
-class _Batch:
-    """What goes as one request, and who waits for it."""
-
-    __slots__ = ("asked", "is_late", "task", "timer", "waiters")
-
-    def __init__(self) -> None:
-        self.asked: list[Any] = []
-        self.waiters: list[asyncio.Future[Any]] = []
-        self.is_late = False
-        self.task: asyncio.Task[None] | None = None
-        self.timer: asyncio.TimerHandle | None = None
-
-    def tell(self, outcome: object) -> None:
-        """Tell all who wait. An error is told as a result: of one that nobody asks for, asyncio would complain."""
-        waiters, self.waiters = self.waiters, []
-        for future in waiters:
-            if not future.done():
-                future.set_result(outcome)
-
-
-class _Lane(Generic[R]):
-    """The requests of one kind on one loop.
-
-    Args:
-        store: whose they are.
-        serve: makes one.
-        most: how many there may be at once.
-    """
-
-    def __init__(self, store: BatchingStore, serve: Callable[[list[Any]], Awaitable[R]], *, most: int) -> None:
-        self._store = store
-        self._serve = serve
-        self._most = most
-        self._loop = asyncio.get_running_loop()
-        self._waiting: deque[_Batch] = deque()
-        self._running: set[_Batch] = set()
-
-    def join(self, asked: Sequence[Any]) -> _Batch:
-        """Make this the last part of a batch: what it comes to is told to the last of those who wait for the batch.
-
-        Raises:
-            StoreUnavailable: it is not worth trying.
-        """
-        store = self._store
-        if store.is_closed:
-            raise StoreUnavailable(f"{store.name} is closed")
-        if store.breaker is not None and not store.breaker.is_worth_asking():
-            raise StoreUnavailable(f"{store.name} is out of reach, and was not asked")
-        batch = self._waiting[-1] if self._waiting else None
-        if batch is None or len(batch.asked) >= _MOST_ASKED:
-            batch = self._open()
-        batch.asked += asked
-        batch.waiters.append(self._loop.create_future())
-        return batch
-
-    def _open(self) -> _Batch:
-        batch = _Batch()
-        batch.timer = self._loop.call_later(self._store.timeout, self._expire, batch, context=contextvars.Context())
-        if not self._waiting:
-            self._loop.call_soon(self._dispatch, context=contextvars.Context())
-        self._waiting.append(batch)
-        return batch
-
-    def _dispatch(self) -> None:
-        while self._waiting and len(self._running) < self._most:
-            batch = self._waiting.popleft()
-            if all(future.done() for future in batch.waiters) and not self._must_be_made(batch):
-                self._settle(batch)
-                continue
-            if self._store.breaker is not None and not self._store.breaker.may_ask():
-                batch.tell(StoreUnavailable(f"{self._store.name} is out of reach, and was not asked"))
-                self._settle(batch)
-                continue
-            self._running.add(batch)
-            context = contextvars.Context()
-            context.run(_time_is_over_at.set, batch.timer.when() if batch.timer is not None else math.inf)
-            batch.task = self._loop.create_task(self._run(batch), context=context)
-
-    @staticmethod
-    def _must_be_made(batch: _Batch) -> bool:
-        """Tell whether a request is made though nobody waits for it any more: a change is, as it was asked for."""
-        return bool(batch.asked) and isinstance(batch.asked[0], Op)
-
-    async def _run(self, batch: _Batch) -> None:
-        store = self._store
-        outcome: object = StoreUnavailable(f"the request to {store.name} was given up")
-        try:
-            outcome = await self._serve(batch.asked)
-            if store.breaker is not None:
-                store.breaker.succeed()
-        except StoreError as error:
-            outcome = error
-            self._fail()
-        except asyncio.CancelledError:  # its time is over, or the loop's is
-            self._fail()
-            raise
-        except Exception as error:  # a driver's mistake costs a miss, not a caller
-            outcome = StoreError(f"{store.name} failed: {type(error).__name__}")
-            self._fail()
-        finally:
-            batch.tell(outcome)
-            self._settle(batch)
-
-    def _fail(self) -> None:
-        if self._store.breaker is not None:
-            self._store.breaker.fail()
-
-    def _expire(self, batch: _Batch) -> None:
-        late = self._loop.time() - batch.timer.when() if batch.timer is not None else 0.0
-        if late > _STALL and not batch.is_late:  # the loop was blocked: the reply may be there, and not read yet
-            batch.is_late = True
-            batch.timer = self._loop.call_later(_STALL, self._expire, batch, context=contextvars.Context())
-            return
-        batch.tell(StoreTimeout(f"{self._store.name} did not answer within {self._store.timeout:g} s"))
-        if batch.task is not None:
-            batch.task.cancel()
-            self._settle(batch)  # a task that is cancelled before its first step does nothing itself
-        elif batch in self._waiting:  # those before it take all the time
-            self._waiting.remove(batch)
-
-    def _settle(self, batch: _Batch) -> None:
-        if batch.timer is not None:
-            batch.timer.cancel()
-        self._running.discard(batch)
-        if self._waiting:
-            self._dispatch()
-
-    async def drain(self) -> None:
-        """Wait for what was asked, which takes no longer than the time limit."""
-        while self._waiting or self._running:
-            self._dispatch()
-            tasks = [batch.task for batch in self._running if batch.task is not None]
-            await asyncio.wait(tasks) if tasks else await asyncio.sleep(0)
-
-
-def raise_anew(error: StoreError) -> NoReturn:
-    """Raise an error that several are told of: each gets one of their own, or its traceback would grow with them."""
-    raise type(error)(*error.args)
+        return Lane(self, write, most=1, must_serve=True)
 
 
 def _lives(item: Item) -> bool:

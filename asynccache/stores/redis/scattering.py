@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from asynccache.errors import StoreError, StoreTimeout, StoreUnavailable
-from asynccache.stores.batching import time_is_over_at
+from asynccache.stores.lanes import time_is_over_at
 from asynccache.stores.redis.access import Address
 from asynccache.stores.redis.commands import ASKING
 from asynccache.stores.redis.faults import Redirection, redirection

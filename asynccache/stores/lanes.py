@@ -1,0 +1,183 @@
+"""The requests of one kind on one loop: gathered into batches, made a few at a time, and given up in time.
+
+Decides who waits for what, and for how long. A request is made by a task that no caller's cancellation reaches, so a
+caller that goes away costs no connection and never leaves a reply for another to find. Nobody waits longer than the
+store's time limit: it begins when the first caller of a batch asks.
+"""
+
+import asyncio
+import contextvars
+import math
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final, NoReturn, Protocol
+
+from asynccache.errors import StoreError, StoreTimeout, StoreUnavailable
+from asynccache.stores.breaker import CircuitBreaker
+
+MOST_ASKED: Final = 512
+"""Keys or changes in one request: engines serve others between two."""
+
+_STALL: Final = 0.02
+"""Seconds. If a time limit is noticed so much too late, it was the loop that took the time, and not the engine."""
+
+_time_is_over_at: contextvars.ContextVar[float] = contextvars.ContextVar("time_is_over_at", default=math.inf)
+
+
+def time_is_over_at() -> float:
+    """Tell, inside of a request, when nobody waits for it any more, by the loop's clock."""
+    return _time_is_over_at.get()
+
+
+class Owner(Protocol):
+    """Whose requests they are.
+
+    Attributes:
+        name: of the store, in errors.
+        timeout: seconds that anybody waits at most.
+        breaker: tells when the engine is worth asking, if that is told for all of it.
+        is_closed: nothing more is asked.
+    """
+
+    name: str
+    timeout: float
+    breaker: CircuitBreaker | None
+    is_closed: bool
+
+
+class Batch:
+    """What goes as one request, and who waits for it."""
+
+    __slots__ = ("asked", "is_late", "task", "timer", "waiters")
+
+    def __init__(self) -> None:
+        self.asked: list[Any] = []
+        self.waiters: list[asyncio.Future[Any]] = []
+        self.is_late = False
+        self.task: asyncio.Task[None] | None = None
+        self.timer: asyncio.TimerHandle
+        """Ends the waiting."""
+
+    def tell(self, outcome: object) -> None:
+        """Tell all who wait. An error is told as a result: of one that nobody asks for, asyncio would complain."""
+        waiters, self.waiters = self.waiters, []
+        for future in waiters:
+            if not future.done():
+                future.set_result(outcome)
+
+
+class Lane:
+    """The requests of one kind on one loop.
+
+    Args:
+        store: whose they are.
+        serve: makes one.
+        most: how many there may be at once.
+        must_serve: make one though nobody waits for it any more: a change is made, as it was asked for.
+    """
+
+    def __init__(
+        self, store: Owner, serve: Callable[[list[Any]], Awaitable[object]], *, most: int, must_serve: bool
+    ) -> None:
+        self._store = store
+        self._serve = serve
+        self._most = most
+        self._must_serve = must_serve
+        self._loop = asyncio.get_running_loop()
+        self._waiting: deque[Batch] = deque()
+        self._running: set[Batch] = set()
+
+    def join(self, asked: Sequence[Any]) -> Batch:
+        """Make this the last part of a batch: what it comes to is told to the last of those who wait for the batch.
+
+        Raises:
+            StoreUnavailable: it is not worth trying.
+        """
+        store = self._store
+        if store.is_closed:
+            raise StoreUnavailable(f"{store.name} is closed")
+        if store.breaker is not None and not store.breaker.is_worth_asking():
+            raise StoreUnavailable(f"{store.name} is out of reach, and was not asked")
+        batch = self._waiting[-1] if self._waiting else None
+        if batch is None or len(batch.asked) >= MOST_ASKED:
+            batch = self._open()
+        batch.asked += asked
+        batch.waiters.append(self._loop.create_future())
+        return batch
+
+    def _open(self) -> Batch:
+        batch = Batch()
+        batch.timer = self._loop.call_later(self._store.timeout, self._expire, batch, context=contextvars.Context())
+        if not self._waiting:
+            self._loop.call_soon(self._dispatch, context=contextvars.Context())
+        self._waiting.append(batch)
+        return batch
+
+    def _dispatch(self) -> None:
+        while self._waiting and len(self._running) < self._most:
+            batch = self._waiting.popleft()
+            if not self._must_serve and all(future.done() for future in batch.waiters):
+                batch.timer.cancel()
+            elif self._store.breaker is not None and not self._store.breaker.may_ask():
+                batch.timer.cancel()
+                batch.tell(StoreUnavailable(f"{self._store.name} is out of reach, and was not asked"))
+            else:
+                self._running.add(batch)
+                context = contextvars.Context()
+                context.run(_time_is_over_at.set, batch.timer.when())
+                batch.task = self._loop.create_task(self._run(batch), context=context)
+
+    async def _run(self, batch: Batch) -> None:
+        store = self._store
+        outcome: object = StoreUnavailable(f"the request to {store.name} was given up")
+        try:
+            outcome = await self._serve(batch.asked)
+            if store.breaker is not None:
+                store.breaker.succeed()
+        except StoreError as error:
+            outcome = error
+            self._fail()
+        except asyncio.CancelledError:  # its time is over, or the loop's is
+            self._fail()
+            raise
+        except Exception as error:  # a driver's mistake costs a miss, not a caller
+            outcome = StoreError(f"{store.name} failed: {type(error).__name__}")
+            self._fail()
+        finally:
+            batch.tell(outcome)
+            self._settle(batch)
+
+    def _fail(self) -> None:
+        if self._store.breaker is not None:
+            self._store.breaker.fail()
+
+    def _expire(self, batch: Batch) -> None:
+        late = self._loop.time() - batch.timer.when()
+        if late > _STALL and not batch.is_late:  # the loop was blocked: the reply may be there, and not read yet
+            batch.is_late = True
+            batch.timer = self._loop.call_later(_STALL, self._expire, batch, context=contextvars.Context())
+            return
+        batch.tell(StoreTimeout(f"{self._store.name} did not answer within {self._store.timeout:g} s"))
+        if batch.task is not None:
+            batch.task.cancel()
+            self._settle(batch)  # a task that is cancelled before its first step does nothing itself
+        elif batch in self._waiting:  # those before it take all the time
+            self._waiting.remove(batch)
+
+    def _settle(self, batch: Batch) -> None:
+        batch.timer.cancel()
+        self._running.discard(batch)
+        if self._waiting:
+            self._dispatch()
+
+    async def drain(self) -> None:
+        """Wait for what was asked, which takes no longer than the time limit."""
+        while self._waiting or self._running:
+            self._dispatch()
+            tasks = [batch.task for batch in self._running if batch.task is not None]
+            await asyncio.wait(tasks) if tasks else await asyncio.sleep(0)
+
+
+def raise_anew(error: StoreError) -> NoReturn:
+    """Raise an error that several are told of: each gets one of their own, or its traceback would grow with them."""
+    raise type(error)(*error.args)
