@@ -51,7 +51,8 @@ if __name__ == "__main__":
         asyncio.run(serve(sys.argv[1], Path(sys.argv[2])))
     else:
         with tempfile.TemporaryDirectory() as folder:
-            default = f"sqlite:///{Path(folder) / 'cache.db'}"
+            # Processes that have just started may need more than the usual tenth of a second.
+            default = f"sqlite:///{Path(folder) / 'cache.db'}?timeout=5"
             notes = Path(folder) / "made"
             asyncio.run(main(sys.argv[1] if len(sys.argv) > 1 else default, notes))
             report(notes)

@@ -59,4 +59,5 @@ if __name__ == "__main__":
             asyncio.run(main(store))
         case _:
             with tempfile.TemporaryDirectory() as folder:
-                asyncio.run(main(f"sqlite:///{Path(folder) / 'cache.db'}"))
+                # Processes that have just started may need more than the usual tenth of a second.
+                asyncio.run(main(f"sqlite:///{Path(folder) / 'cache.db'}?timeout=5"))

@@ -46,6 +46,6 @@ def test_example_prints_what_it_promises(name: str, run_example: RunExample) -> 
 @pytest.mark.parametrize("name", ["lock_with_fence", "one_load_for_a_fleet", "two_processes"])
 def test_another_store_can_be_named(name: str, run_example: RunExample, tmp_path: object) -> None:
     """An example takes the address of a store, and shows the same there."""
-    done = run_example(name, f"sqlite:///{tmp_path}/other.db")
+    done = run_example(name, f"sqlite:///{tmp_path}/other.db?timeout=5")
     assert done.stderr == ""
     assert done.stdout.splitlines() == PROMISES[name]
