@@ -141,7 +141,6 @@ class AsyncCached:
         name: str | None = ...,
         clock: Clock | SupportsTimers = ...,
         context: Literal["caller", "empty"] = ...,
-        type: Any = ...,
     ) -> Decorator: ...
     def __call__(self, function: Any = MISSING, /, **options: Any) -> Any:
         """Cache what a coroutine function returns, and compute it once however many ask at the same moment.

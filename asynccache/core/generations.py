@@ -93,6 +93,10 @@ class Generations:
         self._latest = weakref.ref(epoch)
         return epoch
 
+    def concerns(self, name: Hashable) -> bool:
+        """Tell whether anything carries a tag of this name, or a load in the air may turn out to."""
+        return name in self._tags or (self._latest is not None and self._latest() is not None)
+
     def invalidate(self, tag: Tag) -> None:
         """Make invalid what carries the tag now, and what loads in the air will bring if it turns out to carry it."""
         self.now += 1

@@ -110,12 +110,20 @@ class MemoryTier(Generic[K, V]):
         """
         if terms.age is not None:  # it comes from further away, where it weighs nothing
             terms = self.appraiser.weighed(plan, key, value, terms)
+
+        def is_refused() -> bool:
+            if not terms.is_stored or unless():
+                return True
+            return flight is not None and (flight.is_detached or self._is_overtaken(flight, plan, terms))
+
+        return self._enter(plan, key, value, terms, is_refused)
+
+    def _enter(self, plan: Plan, key: K, value: V, terms: Terms, is_refused: Callable[[], bool]) -> bool:
+        """Store a value that was not loaded, unless that is refused when it is looked at under the lock."""
         gone: list[Removed] = []
         try:
             with self.store.lock:
-                if not terms.is_stored or unless():
-                    return False
-                if flight is not None and (flight.is_detached or self._is_overtaken(flight, plan, terms)):
+                if is_refused():
                     return False
                 evicted = self.store.enter(key, value, terms, plan, gone, terms.load_time or 0.0)
         except Exception as error:  # a policy of the user's own: its mistake costs the entry, not the value
@@ -227,19 +235,13 @@ class MemoryTier(Generic[K, V]):
     def adopt(self, plan: Plan, key: K, value: V, terms: Terms, watch: Watch) -> bool:
         """Store a value from former times, unless something newer is known; tell whether it is stored."""
         terms = self.appraiser.weighed(plan, key, value, terms)
-        gone: list[Removed] = []
-        with self.store.lock:
-            if self.store.kept(key) is not None or self.flights.tables.is_flying(key):
-                return False
-            tags = self.store.generations.tags(terms.tags) + plan.scope
-            if watch.has_heard_of(key, tags):
-                return False
-            if not terms.is_stored:
-                return False
-            evicted = self.store.enter(key, value, terms, plan, gone, 0.0)
-        self.store.tell_evicted(evicted)
-        self.store.tell(gone)
-        return True
+
+        def is_refused() -> bool:
+            if not terms.is_stored or self.store.kept(key) is not None or self.flights.tables.is_flying(key):
+                return True
+            return watch.has_heard_of(key, self.store.generations.tags(terms.tags) + plan.scope)
+
+        return self._enter(plan, key, value, terms, is_refused)
 
     # --- reading and removing ---------------------------------------------------------------------------------------
 

@@ -102,12 +102,14 @@ class Coherence:
         self._wakeups.ring(keys)
 
     def _drop(self, key: bytes) -> None:
-        memory = self._memory
-        found = self._link.keys.read(key, memory.store.generations)
+        memory, generations = self._memory, self._memory.store.generations
+        found = self._link.keys.read(key, generations)
         if found.kind == "v":
             memory.drop(found.key)
         elif found.kind:
             self._link.records.forget((key,))
+            if found.key and not generations.concerns(found.key):
+                return  # each invalidation makes every entry be looked at once more
             if found.kind == "t":
                 memory.invalidate_tags((found.key,))
             else:

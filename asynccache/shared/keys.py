@@ -30,6 +30,9 @@ _NAMESPACE: Final = re.compile(r"[A-Za-z0-9._\-]{1,64}")
 
 _SURROGATES: Final = re.compile("[\ud800-\udfff]")
 
+_ASKED: Final = 0xFFFF
+"""A mask: news of a key is thrown away after one look if no key of the same hash was ever asked for."""
+
 Scope: TypeAlias = tuple[Hashable, ...]
 """The path of a namespace inside a cache."""
 
@@ -69,6 +72,7 @@ class KeySpace:
         self._tag = self.prefix + b"t:"
         self._scope = self.prefix + b"s:"
         self._paths: dict[Scope, bytes] = {}
+        self._asked = bytearray(_ASKED + 1)
 
     # --- spelling ---------------------------------------------------------------------------------------------------
 
@@ -90,7 +94,9 @@ class KeySpace:
                 f"a key of {whose} is of a kind that cannot be written to a store ({error}): use plain data, such as "
                 "a string, a number or a tuple of them; for a function write key= with what tells its calls apart"
             ) from None
-        return self._value + (b"" if scope is None else self._path(scope.name)) + spelled
+        spelled = self._value + (b"" if scope is None else self._path(scope.name)) + spelled
+        self._asked[hash(spelled) & _ASKED] = 1
+        return spelled
 
     def tag(self, name: str) -> bytes:
         """Spell the key of a tag's record."""
@@ -119,6 +125,10 @@ class KeySpace:
             spelled = self._paths[path] = encode([_canonical(step) for step in path])
         return spelled
 
+    def was_asked(self, spelled: bytes) -> bool:
+        """Tell whether a value's key may have been spelled here: of no other can anything be held in process."""
+        return bool(self._asked[hash(spelled) & _ASKED])
+
     # --- reading ----------------------------------------------------------------------------------------------------
 
     def read(self, spelled: bytes, generations: Generations) -> Spelled:
@@ -131,6 +141,8 @@ class KeySpace:
         kind, rest = spelled[len(self.prefix) : len(self._value)], spelled[len(self._value) :]
         try:
             if kind == b"v:":
+                if not self.was_asked(spelled):
+                    return Spelled("")
                 return self._read_value(rest, generations)
             if kind == b"t:":
                 return Spelled("t", rest.decode("utf-8", "surrogatepass"))

@@ -5,6 +5,7 @@ time, so whatever is said about its key meanwhile, here or by another process, k
 process as it ever did; and the store refuses it, if anything else has been stored or deleted there.
 """
 
+import functools
 import random
 from collections.abc import Mapping
 from dataclasses import replace
@@ -112,6 +113,31 @@ class SharedLoads:
         finally:
             self._link.changes.end()
 
+    async def look_again(self, search: "_Search", flight: Flight[Any], plan: Plan) -> Found | Missing:
+        """Give a value that another process has stored meanwhile, if it is fresh; keep it in process.
+
+        News of it has detached the flight: so it is kept by what was heard since it was asked for.
+        """
+        since = self._link.changes.begin()
+        try:
+            search.reading = reading = await self._reader.ask_one(plan, flight.key, since)
+            found = reading.found
+            if found is None or self.verdict(plan, found) is not Verdict.FRESH:
+                return MISSING
+            if (flight.is_refresh or flight.old_is_served) and not self.is_newer(flight, found):
+                return MISSING
+            self.keep_found(plan, flight.key, reading, found)
+            return found
+        finally:
+            self._link.changes.end()
+
+    def keep_found(self, plan: Plan, key: Any, reading: Reading, found: Found) -> None:
+        """Keep a value of the store in process, unless something was heard of it since it was asked for."""
+        held = self._coherence.held()
+        if held != 0:
+            heard = functools.partial(self._link.changes.has_changed, (reading.key, *found.records), reading.since)
+            self._memory.fill(plan, key, found.value, found.terms(self._link.keys, held), unless=heard)
+
     def _use(self, flight: Flight[Any], plan: Plan, reading: Reading) -> Found | None:
         """Give what may be served without a load; an old value is served, kept for the worst, or neither."""
         found = reading.found
@@ -197,18 +223,20 @@ class SharedLoads:
     async def _keep(self, flight: Flight[Any], plan: Plan, reading: Reading, value: Any, terms: Terms) -> None:
         """Store what a load has brought, and say for how long it is kept in process."""
         flight.terms = self._held(terms, self._coherence.held())
-        if flight.is_detached:
-            return
         if not terms.is_wanted:
-            if reading.found is not None:  # nor is what it would have replaced kept: that is out of date
+            if reading.found is not None and not flight.is_detached:  # nor is what it would have replaced kept
                 await self._writer.forget([reading.key])
+            return
+        # A flight that was detached is written all the same: that may be for the news being lost, and if it is for
+        # something newer, the store refuses it.
+        if flight.is_detached and (self._link.conditions is None or self._link.outbox.is_in_use):
             return
         since = self._link.changes.begin()
         try:
             written = await self._writer.write(plan, replace(reading, since=since), value, terms, flight.load_time)
         finally:
             self._link.changes.end()
-        if written is Written.OVERTAKEN:
+        if written is Written.OVERTAKEN and not flight.is_detached:
             self._memory.drop(flight.key)
         elif written is Written.NOT_SENT and not reading.is_known:
             held = self._coherence.held()
@@ -231,10 +259,4 @@ class _Search:
 
     async def look(self) -> Found | Missing:
         """Give the value if it is there by now."""
-        self.reading = await self._loads.ask(self._plan, self._flight.key)
-        found = self.reading.found
-        if found is None or self._loads.verdict(self._plan, found) is not Verdict.FRESH:
-            return MISSING
-        if (self._flight.is_refresh or self._flight.old_is_served) and not self._loads.is_newer(self._flight, found):
-            return MISSING
-        return found
+        return await self._loads.look_again(self, self._flight, self._plan)

@@ -89,7 +89,7 @@ class SharedTier:
             reading = await self._reader.ask_one(plan, key, since)
             found = _fresh(reading)
             if found is not None:
-                self._fill(plan, key, reading, found)
+                self._loads.keep_found(plan, key, reading, found)
         finally:
             self._link.changes.end()
         return self._value(found)
@@ -114,17 +114,11 @@ class SharedTier:
                 value = self._value(found)
                 if found is not None:
                     values[key] = value
-                    self._fill(plan, key, reading, found)
+                    if self._keeps:
+                        self._loads.keep_found(plan, key, reading, found)
         finally:
             self._link.changes.end()
         return values
-
-    def _fill(self, plan: Plan, key: Any, reading: Reading, found: Found) -> None:
-        held = self._coherence.held()
-        if self._keeps and held != 0:
-            records = (reading.key, *found.records)
-            heard = functools.partial(self._link.changes.has_changed, records, reading.since)
-            self._memory.fill(plan, key, found.value, found.terms(self._link.keys, held), unless=heard)
 
     async def peek(self, plan: Plan, key: Any) -> Any | Missing:
         """Give a fresh value of the store; it counts as nothing and is not kept."""
