@@ -7,6 +7,7 @@ several runs, one after the other, leaves no connection behind. A client that wa
 
 import asyncio
 import contextlib
+import contextvars
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Final, Generic, TypeVar
 
@@ -31,6 +32,7 @@ class LoopClients(Generic[C]):
         self._make = make
         self._close = close
         self._held: PerLoop[_Held[C]] = PerLoop(self._hold)
+        self._ending: set[asyncio.Task[None]] = set()
 
     def get(self) -> C:
         """Give the client of this loop; make it if there is none."""
@@ -41,17 +43,20 @@ class LoopClients(Generic[C]):
             held = self._held.enter(loop)
         return held.client
 
-    async def discard(self, client: C) -> None:
-        """Close a client, if it still is the one of this loop; the next `get` makes another."""
+    def discard(self, client: C) -> None:
+        """Close a client behind, if it still is the one of this loop; the next `get` makes another."""
         loop = asyncio.get_running_loop()
         held = self._held.states.get(id(loop))
         if held is not None and held.client is client:
             del self._held.states[id(loop)]
-            await held.end()
+            task = loop.create_task(held.end(), context=contextvars.Context())
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard, context=contextvars.Context())
 
     async def aclose(self) -> None:
         """Close the clients of all loops. One whose loop does not run at the moment goes with its loop."""
         here = asyncio.get_running_loop()
+        await asyncio.gather(*(task for task in self._ending if task.get_loop() is here))
         for loop, held in list(self._held.items()):
             self._held.states.pop(id(loop), None)
             if loop is here:
@@ -116,7 +121,7 @@ class GivenClient(Generic[C]):
             raise StoreUnavailable(f"{self._name} was made with a client that belongs to another event loop")
         return self._client
 
-    async def discard(self, client: C) -> None:
+    def discard(self, client: C) -> None:
         """Keep it: it is not ours."""
 
     async def aclose(self) -> None:

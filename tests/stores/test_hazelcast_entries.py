@@ -65,8 +65,8 @@ def test_members_are_told_whole_seconds(ttl: float | None, sent: int | None) -> 
 
 def test_pickles_are_not_decoded() -> None:
     """Of what is in a map, strings and byte arrays are decoded, and nothing else, whoever has put it there."""
-    config: Any = Config
-    service: Any = SerializationServiceV1(config())
+    make: Any = SerializationServiceV1
+    service = make(Config.from_dict({}))
     decode = decoder(service.to_object)
     assert decode(None) is None
     assert decode(service.to_data("key")) == "key"

@@ -10,8 +10,9 @@ anyway: a map that was destroyed, or a connection that hangs, is told by nobody.
 import asyncio
 import contextlib
 import contextvars
+import functools
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from asynccache.errors import StoreError
@@ -64,7 +65,7 @@ class HazelcastFeed:
         self._proofs = f"\0asynccache:proof:{secrets.token_hex(8)}:"
         self._awaited: dict[str, asyncio.Future[None]] = {}
         self._changed = asyncio.Event()
-        self._leaving: set[asyncio.Task[None]] = set()
+        self._leave: Callable[[], Awaitable[None]] | None = None
         self.loop = asyncio.get_running_loop()
         self._task = self.loop.create_task(self._keep(), context=contextvars.Context())
 
@@ -74,10 +75,7 @@ class HazelcastFeed:
         self._on_close(self)
         self._task.cancel()
         await asyncio.wait([self._task])
-        if self._leaving:
-            await asyncio.wait(self._leaving, timeout=_PATIENCE)
-        for task in self._leaving:
-            task.cancel()
+        await self._unlisten()
 
     # --- keeping it alive ---------------------------------------------------------------------------------------------
 
@@ -88,8 +86,16 @@ class HazelcastFeed:
             with contextlib.suppress(Exception):  # whatever it is, the feed is not live, and is tried again
                 link = self._find_link()
                 was_live = await self._follow(link, await link.map())
+            await self._unlisten()
             attempt = 0 if was_live else attempt + 1
             await asyncio.sleep(_PAUSES[min(attempt, len(_PAUSES) - 1)])
+
+    async def _unlisten(self) -> None:
+        """Take the last listener away. Not while this is being cancelled: then its loop may be about to end."""
+        leave, self._leave = self._leave, None
+        if leave is not None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(leave(), _PATIENCE)
 
     async def _follow(self, link: Link, entries: "Map[str, Any]") -> bool:
         """Listen on a link as long as it is proven that all is told; tell whether it was, for a while."""
@@ -113,9 +119,7 @@ class HazelcastFeed:
         finally:
             link.watchers.discard(self._lose)
             self._lose()
-            task = self.loop.create_task(_unregister(entries, registering))
-            self._leaving.add(task)
-            task.add_done_callback(self._leaving.discard)
+            self._leave = functools.partial(_unregister, entries, registering)
 
     async def _register(self, entries: "Map[str, Any]") -> str:
         one, every = self._hear, self._hear_all

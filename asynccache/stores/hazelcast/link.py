@@ -1,8 +1,7 @@
 """The client of one event loop: connecting behind, its map, and whether the cluster is there.
 
-Decides that nobody waits for a cluster longer than a request may take: connecting goes on without those who asked. When
-the last connection is lost, Hazelcast's client looks for the cluster by itself; one that does not find it for a while
-is thrown away for a new one, as it may wait minutes for an address that does not answer.
+Decides that nobody waits for a cluster longer than a request may take: connecting goes on without those who asked. A
+client is used until its last connection is lost; then it is over, and the next request or feed begins with a new one.
 """
 
 import asyncio
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from hazelcast.asyncio import HazelcastClient, Map
 
 _PATIENCE: Final = 5.0
-"""Seconds without the cluster after which a client is given up."""
+"""Seconds that a client gets to find the cluster: it may wait minutes for an address that does not answer."""
 
 _TO_END: Final = 1.0
 """Seconds that a client gets to shut down."""
@@ -52,7 +51,8 @@ class Link:
         self._on_up = on_up
         self._map: Map[str, Any] | None = None
         self._is_closing = False
-        self._down_since = self._loop.time()
+        self._ending: asyncio.Task[None] | None = None
+        self._began = self._loop.time()
         self._settled = asyncio.Event()
         self.client = given if given is not None else make()
         self.is_up = False
@@ -64,13 +64,9 @@ class Link:
 
     @property
     def is_over(self) -> bool:
-        """Whether this link is not worth keeping: another may find the cluster sooner."""
-        return (
-            not self.is_up
-            and self._given is None
-            and (self._starting.done() or self._loop.time() - self._down_since > _PATIENCE)
-            and (self._map is None or self._loop.time() - self._down_since > _PATIENCE)
-        )
+        """Whether this link has failed, and another is to be made. One with a client that was passed in stays."""
+        is_late = self._loop.time() > self._began + _PATIENCE
+        return self._given is None and not self.is_up and (self._starting.done() or is_late)
 
     async def map(self) -> "Map[str, Any]":
         """Give the map; wait for the first connection, though not for a lost one to come back.
@@ -90,33 +86,53 @@ class Link:
         self.client.lifecycle_service.remove_listener(self._listener)
         self.client.cluster_service.remove_listener(self._membership)
         self._fall()
-        if self._given is None:
-            # First, as it makes a start that is under way fail: a start that is cancelled leaves its socket behind.
-            with contextlib.suppress(Exception):
-                await asyncio.wait_for(self.client.shutdown(), _TO_END)
-        await asyncio.wait([self._starting], timeout=_TO_END)
-        self._starting.cancel()
-        await asyncio.wait([self._starting])
+        if not self._starting.done():
+            self._starting.cancel()
+            await asyncio.wait([self._starting])
+        elif self._ending is None:
+            await self._shut()
+        if self._ending is not None:
+            await self._ending
         await asyncio.sleep(0)  # its transports tell in the next turn that they are closed
 
     async def _start(self) -> None:
+        opening = self._loop.create_task(self._open())
         try:
-            if self._given is None:
-                # What it is started by in public keeps it to itself until it has found the cluster: it could not be
-                # shut down before.
-                await self.client._start()  # type: ignore[no-untyped-call]  # pyright: ignore[reportPrivateUsage]
-            self._map = _guarded(await self.client.get_map(self._map_name))
-        except Exception:
-            self._down_since = self._loop.time()
+            await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            # First shut down, as that makes it fail: one that is only cancelled tries its next address, and leaves its
+            # socket behind.
+            await self._shut()
+            while not opening.done():
+                opening.cancel()
+                await asyncio.wait([opening], timeout=_TO_END)
+            raise
+        except Exception:  # the cluster is not there: that is told by `is_up`
+            self._is_closing = True
         else:
             self._rise()
         finally:
             self._settled.set()
 
+    async def _open(self) -> None:
+        if self._given is None:
+            # What starts it in public keeps it to itself until it has found the cluster: it could not be shut down.
+            await self.client._start()  # type: ignore[no-untyped-call]  # pyright: ignore[reportPrivateUsage]
+        self._map = _guarded(await self.client.get_map(self._map_name))
+
+    async def _shut(self) -> None:
+        if self._given is None:
+            with contextlib.suppress(Exception):
+                await asyncio.wait_for(self.client.shutdown(), _TO_END)
+
     def _hear(self, state: str) -> None:
         if state in {"DISCONNECTED", "SHUTDOWN"}:
             self._fall()
-        elif state == "CONNECTED" and self._map is not None:
+            if self._given is None and self._ending is None:
+                # Now, before it looks for the cluster: what it does then cannot be cancelled, and would keep a program
+                # that ends meanwhile from ending.
+                self._ending = self._loop.create_task(self._shut(), context=contextvars.Context())
+        elif state == "CONNECTED" and self._map is not None and self._ending is None:
             self._rise()
 
     def _hear_members(self, _member: object) -> None:
@@ -131,7 +147,6 @@ class Link:
     def _fall(self) -> None:
         if self.is_up:
             self.is_up = False
-            self._down_since = self._loop.time()
             self._tell()
 
     def _tell(self) -> None:

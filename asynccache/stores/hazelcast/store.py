@@ -12,7 +12,6 @@ map: it serves values that were replaced.
 """
 
 import asyncio
-import contextvars
 import math
 import time
 from collections.abc import Awaitable, Coroutine, Sequence
@@ -96,7 +95,6 @@ class HazelcastStore(BatchingStore):
 
         self._links = LoopClients(make_link, Link.aclose)
         self._feeds: set[HazelcastFeed] = set()
-        self._closing: set[asyncio.Task[None]] = set()
 
     @classmethod
     def from_url(cls, url: StoreUrl) -> "HazelcastStore":
@@ -155,15 +153,13 @@ class HazelcastStore(BatchingStore):
         for feed in list(self._feeds):
             if feed.loop is here:
                 await feed.aclose()
-        await asyncio.gather(*self._closing)
         await self._links.aclose()
 
     def _link(self) -> Link:
         link = self._links.get()
-        if link.is_over and not self._closing:
-            task = asyncio.get_running_loop().create_task(self._links.discard(link), context=contextvars.Context())
-            self._closing.add(task)
-            task.add_done_callback(self._closing.discard, context=contextvars.Context())
+        if link.is_over:
+            self._links.discard(link)
+            link = self._links.get()
         return link
 
     async def _within_share(self, asked: Sequence[Coroutine[Any, Any, Any]]) -> list[object]:
@@ -200,16 +196,16 @@ def _load() -> Any:
 def _client(options: dict[str, Any]) -> "HazelcastClient":
     from hazelcast.asyncio import HazelcastClient
 
-    # No time limit for connections: ours ends the whole attempt, and theirs leaves a task behind when it is not needed.
-    # They look for a lost cluster often: what is asked meanwhile is refused at once.
+    # One attempt to find the cluster: trying again is ours, as the client's own attempts cannot be cancelled, and would
+    # keep a program from ending. No time limit for connections: ours ends the whole attempt, and theirs leaves a task
+    # behind when it is not needed.
     return HazelcastClient(
+        cluster_connect_timeout=0,
         connection_timeout=0,
         heartbeat_interval=2.0,
         heartbeat_timeout=10.0,
         invocation_timeout=5.0,
         invocation_retry_pause=0.02,
-        retry_initial_backoff=0.1,
-        retry_max_backoff=2.0,
         **{name: value for name, value in options.items() if value is not None},
     )
 

@@ -51,7 +51,6 @@ class MemcachedNode(BatchingStore):
         self._clients = clients
         self._lanes = lanes
         self._max_bytes = max_bytes
-        self._closing: set[asyncio.Task[None]] = set()
 
     async def _read(self, keys: list[bytes]) -> dict[bytes, bytes]:
         names = {wire_key(key): key for key in keys}
@@ -90,7 +89,6 @@ class MemcachedNode(BatchingStore):
         return outcomes
 
     async def _disconnect(self) -> None:
-        await asyncio.gather(*self._closing)
         await self._clients.aclose()
 
     async def _make(
@@ -191,9 +189,7 @@ class MemcachedNode(BatchingStore):
     def _discard_if_lost(self, client: "emcache.Client") -> None:
         pools = client.cluster_managment().connection_pool_metrics().values()
         if not any(pool.cur_connections for pool in pools):
-            task = asyncio.get_running_loop().create_task(self._clients.discard(client), context=contextvars.Context())
-            self._closing.add(task)
-            task.add_done_callback(self._closing.discard, context=contextvars.Context())
+            self._clients.discard(client)
 
     def _translated(self, error: Exception) -> StoreError:
         if isinstance(error, TimeoutError):  # of a client that was passed in
