@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from asynccache.protocols import EvictionCause
 
@@ -25,6 +25,23 @@ class LoadCounts:
         self.seconds = 0.0
         self.buckets: defaultdict[int, int] = defaultdict(int)
         """How many loads took so many units, by the number of bits that it takes to say it."""
+
+    def told(self, hits: int) -> dict[str, Any]:
+        """Give what `CacheStats` tells of these, with the plain hits, which are counted elsewhere."""
+        return {
+            "hits": hits + self.hits,
+            "misses": self.misses,
+            "stale": self.stale + self.fallbacks,
+            "coalesced": self.coalesced,
+            "loads": self.loads,
+            "failures": self.failures,
+            "cancelled": self.cancelled,
+            "timeouts": self.timeouts,
+            "abandoned": self.abandoned,
+            "refreshes": self.refreshes,
+            "load_seconds": self.seconds,
+            "load_times": self.histogram(),
+        }
 
     def histogram(self) -> dict[float, int]:
         """Give the number of loads by the time that they took at most, in seconds; only what is not zero."""

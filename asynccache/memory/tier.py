@@ -373,26 +373,14 @@ class MemoryTier(Generic[K, V]):
 
     def stats(self, hits: int) -> CacheStats:
         """Give a snapshot of the counters; the hits are counted by the one who hits."""
-        counts = self.flights.counts
         return CacheStats(
-            hits=hits + counts.hits,
-            misses=counts.misses,
-            stale=counts.stale + counts.fallbacks,
-            coalesced=counts.coalesced,
-            loads=counts.loads,
-            failures=counts.failures,
-            cancelled=counts.cancelled,
-            timeouts=counts.timeouts,
-            abandoned=counts.abandoned,
-            refreshes=counts.refreshes,
+            **self.flights.counts.told(hits),
             evictions=dict(self.store.notices.counts),
             callback_errors=self.store.notices.callback_errors,
             notices_dropped=self.store.notices.dropped,
             in_flight=self.flights.tables.count(self.flights),
             size=len(self.store.entries),
             weight=self._cache.weight,
-            load_seconds=counts.seconds,
-            load_times=counts.histogram(),
             sweeper_alive=self.store.sweeper.is_armed(),
         )
 
