@@ -190,8 +190,9 @@ async def test_how_to_wait_for_the_disk(synchronous: Any, number: int, tmp_path:
     await store.set_many({b"k": Item(b"v")})
     database = store._worker._database
     assert database is not None
-    assert database._connection.execute("PRAGMA synchronous").fetchone() == (number,)
-    assert database._connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    with store._worker._at_work:
+        assert database._connection.execute("PRAGMA synchronous").fetchone() == (number,)
+        assert database._connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     await store.aclose()
 
 
