@@ -60,7 +60,7 @@ class Counts:
     Attributes:
         loads: that were made.
         gets: reads of the store.
-        writes: of values that were sent, with those that came too late and were refused.
+        writes: of values, with those that came too late and were refused.
         leases: that were asked for or given back.
         changes: in the store that each process is told of, if the engine tells.
         stale_seconds: for how long copies were held that the store no longer had, summed over all processes.
@@ -184,17 +184,9 @@ class Fleet:
             self._wait(process)
         elif part == "leader" or self.plan.coalesce == "process":
             self.counts.loads += 1
-            self._at(self.now + self.plan.load, self._loaded, process, seen, part)
+            self._at(self.now + self.plan.load + self.plan.way, self._write, process, seen, part)
         else:
             self._soon(self._lease, process)
-
-    def _loaded(self, process: Process, seen: int, part: Part) -> None:
-        if process.heard_at > process.asked_at:  # there is something newer than what this load has brought
-            self._read_later(process, self.now)
-            if part == "leader":
-                self._soon(self._release)
-        else:
-            self._soon(self._write, process, seen, part)
 
     def _wait(self, process: Process) -> None:
         if process.heard_at > process.asked_at:

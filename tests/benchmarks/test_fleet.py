@@ -42,11 +42,9 @@ def test_a_lease_makes_it_one_load() -> None:
 
 
 def test_of_many_loads_one_is_stored() -> None:
-    """A load that ends after another's value was written is refused, or not sent if that was heard of by then: all
-    processes are told once.
-    """
+    """A load that ends after another's value was written is refused: all processes are told once."""
     counts = Fleet(Plan(processes=20, reads=100.0, duration=10.0)).run()
-    assert 1 < counts.writes < counts.loads
+    assert 1 < counts.writes == counts.loads
     assert counts.changes == 1
 
 
