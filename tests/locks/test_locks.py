@@ -166,6 +166,7 @@ async def test_a_store_that_rounds_up(other: Process, world: World) -> None:
     waiting = asyncio.create_task(use(other))
     await world.pass_time(3.9, step=0.05)
     assert not waiting.done()
+    assert 8 < other.wire.calls["add"] < 25
     await world.pass_time(0.25, step=0.05)
     assert waiting.done()
     await waiting
