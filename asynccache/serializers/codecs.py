@@ -7,7 +7,7 @@ say, so it is only to be had where records are signed.
 
 import json
 import pickle
-from typing import Any, Final, NoReturn, Protocol
+from typing import Any, Final, NoReturn, Protocol, cast
 
 from asynccache.serializers import typed_json
 from asynccache.serializers.remembered_errors import decode_error, encode_error
@@ -119,7 +119,7 @@ class PickleCodec:
             return pickle.dumps(value, protocol=5)
         except Exception as error:  # pickling runs the value's own code
             reason = type(error).__name__  # its message may tell the value
-        raise Unencodable(f"{name_of(type(value))} cannot be pickled ({reason})")
+        raise Unencodable(f"{_type_of(value)} cannot be pickled ({reason})")
 
     def decode(self, data: bytes) -> object:
         """Read a value, as `Codec` says."""
@@ -128,6 +128,10 @@ class PickleCodec:
         except Exception as error:  # likewise
             reason = type(error).__name__
         raise Undecodable(f"cannot be unpickled ({reason})")
+
+
+def _type_of(value: object) -> str:
+    return name_of(cast("Any", type(value)))
 
 
 def _no_constant(_name: str) -> NoReturn:
@@ -148,7 +152,7 @@ class JsonCodec:
             return typed_json.encode(value)
         except RecursionError:
             reason = "nesting, far down a deep stack"
-        raise Unencodable(f"{name_of(type(value))} cannot be written as typed JSON: {reason}")
+        raise Unencodable(f"{_type_of(value)} cannot be written as typed JSON: {reason}")
 
     def decode(self, data: bytes) -> object:
         """Read a value, as `Codec` says."""

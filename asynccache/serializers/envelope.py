@@ -265,8 +265,6 @@ def _unpacked(data: bytes, start: int, end: int, count: int) -> tuple[tuple[tupl
         if begin > end:
             raise Unopenable("length")
         size, version = _GENERATION.unpack_from(data, start)
-        start = begin + size
-        if start > end:
-            raise Unopenable("length")
+        start = begin + size  # if that is too far, the next round or the caller sees it
         generations.append((data[begin:start], version))
     return tuple(generations), start

@@ -81,6 +81,16 @@ def test_json_is_typed_json(value: object) -> None:
     assert exactly(JSON.decode(data)) == exactly(typed_json.decode(data))
 
 
+@pytest.mark.parametrize("data", [b'{"\\u0024tuple":[1]}', b'{"\\u0024none":[1]}', b"{}{}", b"1 2", b"1\n", b"NaN"])
+def test_the_quick_way_takes_no_more_than_the_thorough_one(data: bytes) -> None:
+    """Tags that hide behind an escape, and what comes behind the end."""
+    try:
+        thorough: object = typed_json.decode(data)
+    except Undecodable:
+        thorough = Undecodable
+    assert read(JSON, data) == (thorough if data != b"1\n" else Undecodable)
+
+
 @PLAIN
 @pytest.mark.parametrize(
     "value",
