@@ -6,10 +6,9 @@ import os
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
-from hazelcast.asyncio import HazelcastClient
 
 from asynccache.errors import StoreError, StoreTimeout, StoreUnavailable
 from asynccache.stores import (
@@ -20,8 +19,12 @@ from asynccache.stores import (
     SupportsFeed,
     open_store,
 )
+from asynccache.stores.hazelcast.link import load
 from tests.servers.hazelcast import CLUSTER, HazelcastMembers
 from tests.servers.ports import free_port
+
+if TYPE_CHECKING:
+    from hazelcast.asyncio import HazelcastClient
 
 Keys: TypeAlias = Callable[[str], bytes]
 PATIENT = 5.0
@@ -50,9 +53,10 @@ def store_on(members: HazelcastMembers, timeout: float = PATIENT, map: str = "as
     return HazelcastStore([member.address for member in members.members], cluster=CLUSTER, map=map, timeout=timeout)
 
 
-async def plain_client(members: HazelcastMembers) -> HazelcastClient:
+async def plain_client(members: HazelcastMembers) -> "HazelcastClient":
     """A client that knows nothing of stores."""
-    return await HazelcastClient.create_and_start(
+    driver: type[HazelcastClient] = load().HazelcastClient  # without what importing it says on Python 3.11
+    return await driver.create_and_start(
         cluster_name=CLUSTER, cluster_members=[member.address for member in members.members]
     )
 

@@ -1,16 +1,16 @@
 """Keys, values and times as they are in a Hazelcast map, and what is never decoded."""
 
+import importlib
 import pickle
 import time
 from typing import Any
 
 import pytest
-from hazelcast.config import Config
-from hazelcast.serialization.service import SerializationServiceV1
 from hypothesis import given
 from hypothesis import strategies as st
 
 from asynccache.stores.hazelcast.entries import FOREIGN, decoder, entry, key_of, seconds, successor, text, value_of
+from asynccache.stores.hazelcast.link import load
 
 NOW = 1_800_000_000.0
 MINUTE = 60.0
@@ -65,8 +65,9 @@ def test_members_are_told_whole_seconds(ttl: float | None, sent: int | None) -> 
 
 def test_pickles_are_not_decoded() -> None:
     """Of what is in a map, strings and byte arrays are decoded, and nothing else, whoever has put it there."""
-    make: Any = SerializationServiceV1
-    service = make(Config.from_dict({}))
+    load()
+    config: Any = importlib.import_module("hazelcast.config").Config
+    service: Any = importlib.import_module("hazelcast.serialization.service").SerializationServiceV1(config())
     decode = decoder(service.to_object)
     assert decode(None) is None
     assert decode(service.to_data("key")) == "key"

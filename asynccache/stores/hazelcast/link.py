@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import contextvars
 import copy
+import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
@@ -152,6 +153,21 @@ class Link:
     def _tell(self) -> None:
         for watcher in list(self.watchers):
             watcher()
+
+
+def load() -> Any:
+    """Give the package `hazelcast.asyncio`.
+
+    Raises:
+        ImportError: it is not installed.
+    """
+    try:
+        with warnings.catch_warnings():  # on Python 3.11 it imports asyncore, which says that it is deprecated
+            warnings.simplefilter("ignore", DeprecationWarning)
+            import hazelcast.asyncio as driver
+    except ModuleNotFoundError as error:
+        raise ImportError('HazelcastStore needs a package: pip install "asynccache[hazelcast]"') from error
+    return driver
 
 
 def _guarded(found: "Map[str, Any]") -> "Map[str, Any]":

@@ -26,7 +26,7 @@ from asynccache.stores.contract import OnChange
 from asynccache.stores.hazelcast.changes import Changes
 from asynccache.stores.hazelcast.entries import text, value_of
 from asynccache.stores.hazelcast.feed import HazelcastFeed
-from asynccache.stores.hazelcast.link import Link, translated
+from asynccache.stores.hazelcast.link import Link, load, translated
 from asynccache.stores.urls import StoreUrl, seconds
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class HazelcastStore(BatchingStore):
         password: str | None = None,
         tls: bool = False,
     ) -> None:
-        driver = _load()
+        driver = load()
         if not 0 < timeout < math.inf:
             raise ValueError(f"timeout must be seconds, more than 0, not {timeout!r}")
         given = isinstance(members, driver.HazelcastClient)
@@ -183,14 +183,6 @@ class HazelcastStore(BatchingStore):
         failures = [one for one in outcomes if isinstance(one, StoreError) and isinstance(one, kind)]
         if failures and len(failures) == len(outcomes):
             raise_anew(failures[0])
-
-
-def _load() -> Any:
-    try:
-        import hazelcast.asyncio as driver
-    except ModuleNotFoundError as error:
-        raise ImportError('HazelcastStore needs a package: pip install "asynccache[hazelcast]"') from error
-    return driver
 
 
 def _client(options: dict[str, Any]) -> "HazelcastClient":
