@@ -73,16 +73,29 @@ class Access:
         Raises:
             RedisError: the server cannot be reached, or does not let us in.
         """
-        where = _where(self.connection_class, address)
-        common: dict[str, Any] = {
-            "retry": Retry(NoBackoff(), 0),
-            "socket_timeout": None,
-            "socket_connect_timeout": CONNECTING,
-        }
-        settings: dict[str, Any] = {"protocol": 2, **self.settings, **common, **where, **more}
-        connection = self.connection_class(**settings)
-        await connection.connect()  # type: ignore[no-untyped-call]  # redis-py leaves its annotations away here
-        return connection
+        return await _connect(
+            self.connection_class, {**self.settings, **_where(self.connection_class, address), **more}
+        )
+
+    async def connect_to_sentinel(self, address: Address) -> AbstractConnection:
+        """Make a connection to a sentinel, ready for use.
+
+        Raises:
+            RedisError: it cannot be reached, or does not let us in.
+        """
+        settings = dict(self.sentinel_settings)
+        kind = SSLConnection if settings.pop("ssl", False) else Connection
+        return await _connect(kind, {**settings, **_where(kind, address)})
+
+
+async def _connect(kind: type[AbstractConnection], settings: Mapping[str, Any]) -> AbstractConnection:
+    ours: dict[str, Any] = {
+        "protocol": 2, "retry": Retry(NoBackoff(), 0), "socket_timeout": None, "socket_connect_timeout": CONNECTING,
+    }  # fmt: skip
+    ours.update(settings)
+    connection = kind(**ours)
+    await connection.connect()  # type: ignore[no-untyped-call]  # redis-py leaves its annotations away here
+    return connection
 
 
 def place(address: Address) -> str:

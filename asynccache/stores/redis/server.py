@@ -141,8 +141,8 @@ class Server:
                 connection = await self._connect()
         except (RedisError, OSError) as error:
             self._fail(translate(error, self.name))
-        except StoreError as error:
-            self._fail(error)
+        except Exception as error:  # of settings that the client does not take, say
+            self._fail(StoreError(f"{self.name} cannot be reached in this way: {type(error).__name__}"))
         else:
             self._used.add(connection)
             self._give(connection)

@@ -10,12 +10,10 @@ import contextlib
 import contextvars
 import random
 import re
-from collections.abc import Callable, Sequence
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final, cast
 
-from redis.asyncio.retry import Retry
-from redis.asyncio.sentinel import Sentinel
-from redis.backoff import NoBackoff
+from redis.asyncio.connection import AbstractConnection
 from redis.crc import key_slot
 from redis.exceptions import RedisError
 
@@ -83,8 +81,8 @@ class Topology(abc.ABC):
             if self._is_closed:
                 raise StoreUnavailable(f"{self.access.name} is closed") from None
 
-            def connect() -> Any:
-                return self.access.connect(address)
+            def connect() -> Awaitable[AbstractConnection]:
+                return self._connect(address)
 
             return self._servers.setdefault(address, Server(f"Redis at {place(address)}", connect))
 
@@ -148,6 +146,9 @@ class Topology(abc.ABC):
             self._looking.cancel()
         await asyncio.gather(*(server.aclose() for server in self._servers.values()))
 
+    async def _connect(self, address: Address) -> AbstractConnection:
+        return await self.access.connect(address)
+
     def _begin(self) -> asyncio.Task[None]:
         if self._looking is None or self._looking.done():
             self._looking = self._loop.create_task(self._look_in_time(), context=contextvars.Context())
@@ -192,22 +193,30 @@ class OneServer(Topology):
 class SentinelPrimary(Topology):
     """The primary that sentinels name."""
 
+    def __init__(self, access: Access) -> None:
+        super().__init__(access)
+        self._sentinels = random.sample(access.seeds, len(access.seeds))
+
+    async def _connect(self, address: Address) -> AbstractConnection:
+        if address in self._sentinels:
+            return await self.access.connect_to_sentinel(address)
+        return await super()._connect(address)
+
     async def _look(self) -> None:
-        sentinels: Any = Sentinel(  # type: ignore[no-untyped-call]  # redis-py leaves its annotations away here
-            random.sample(self.access.seeds, len(self.access.seeds)),
-            sentinel_kwargs={
-                **self.access.sentinel_settings,
-                "retry": Retry(NoBackoff(), 0), "socket_timeout": _ASKING, "socket_connect_timeout": _ASKING,
-            },
-        )  # fmt: skip
-        try:
-            host, port = await sentinels.discover_master(self.access.service)
-        finally:
-            with contextlib.suppress(RedisError, OSError):
-                await sentinels.aclose()
-        former = set(self.primaries)
-        self._know(((str(host), int(port)),))
-        self._forget(former.difference(self.primaries))
+        question = pack(b"SENTINEL", b"GET-MASTER-ADDR-BY-NAME", (self.access.service or "").encode())
+        for sentinel in list(self._sentinels):
+            with contextlib.suppress(StoreError, TimeoutError):
+                async with asyncio.timeout(_ASKING):
+                    (reply,) = await self.server(sentinel).request(question, 1)
+                if isinstance(reply, list):
+                    host, port = cast("list[bytes]", reply)
+                    former = set(self.primaries)
+                    self._know(((host.decode(), int(port)),))
+                    self._forget(former.difference(self.primaries))
+                    return
+            self._sentinels.remove(sentinel)  # the next one is asked first from now on
+            self._sentinels.append(sentinel)
+        raise StoreUnavailable(f"no sentinel names the {self.access.name.removeprefix('the ')}")
 
 
 class Cluster(Topology):
