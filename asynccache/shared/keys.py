@@ -175,15 +175,16 @@ def _spell(key: Any) -> bytes:
 
 def _canonical(key: Any) -> Any:
     """Give, of all keys that Python takes for equal, the same one."""
-    if type(key) in (str, bytes) or key is None:
+    kind: Any = type(key)  # pyright: ignore[reportUnknownVariableType]
+    if kind in (str, bytes) or key is None:
         return key
-    if isinstance(key, str | int) and not isinstance(key, bool):
+    if issubclass(kind, str | int) and kind is not bool:
         return _plain_member(key)
-    if isinstance(key, bool | float | complex | Decimal | Fraction):
+    if issubclass(kind, bool | float | complex | Decimal | Fraction):
         return _number(key)
-    if isinstance(key, tuple) and (type(key) is tuple or hasattr(key, "_fields")):
-        return tuple([_canonical(part) for part in key])  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-    if type(key) is frozenset:
+    if kind is tuple or "_fields" in vars(kind):  # a named one, which is equal to a plain one
+        return tuple([_canonical(part) for part in key])
+    if kind is frozenset:
         return frozenset([_canonical(part) for part in key])
     return key
 

@@ -8,7 +8,7 @@ invalid is never lost: if it cannot be sent, it is owed.
 import enum
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from asynccache.core.remembered_error import RememberedError
 from asynccache.errors import StoreError
@@ -26,6 +26,10 @@ from asynccache.shared.records import Generation
 from asynccache.stores.contract import Item
 
 _log: Final = logging.getLogger("asynccache")
+
+
+Generations: TypeAlias = tuple[tuple[bytes, bytes], ...]
+"""The keys of records, each with the version that a value depends on."""
 
 
 class Written(enum.Enum):
@@ -52,7 +56,7 @@ class Writer:
         self._link = link
         self._generations = generations
         self._is_behind = is_behind
-        self._warned: set[type] = set()
+        self._warned: set[str] = set()
 
     # --- values -----------------------------------------------------------------------------------------------------
 
@@ -69,9 +73,14 @@ class Writer:
         if not reading.is_known:
             return Written.NOT_SENT
         try:
-            item = await self._item(plan, reading, value, terms, load_time)
-            if item is None or isinstance(item, Written):
-                return Written.NOT_SENT if item is None else item
+            generations = await self._depends_on(plan, reading, terms.tags)
+            if generations is None:
+                return self._refused()
+            item = await self._item(plan, reading.key, value, terms, generations, load_time)
+            if item is None:
+                if reading.stamp is not None:  # what it would have replaced is out of date
+                    await self.forget([reading.key])
+                return Written.NOT_SENT
             if self._is_behind:
                 self._link.outbox.write_behind(reading.key, item, reading.stamp)
                 return Written.STORED
@@ -80,35 +89,33 @@ class Writer:
         except StoreError:
             self._link.counts.errors += 1
             return Written.NOT_SENT
+        return self._refused()
+
+    def _refused(self) -> Written:
         self._link.counts.refused += 1
         return Written.OVERTAKEN
 
     async def _item(
-        self, plan: Plan, reading: Reading, value: Any, terms: Terms, load_time: float
-    ) -> Item | Written | None:
-        payload = await self._payload(plan, value)
-        if payload is None:
-            if reading.stamp is not None:  # what it would have replaced is out of date
-                await self.forget([reading.key])
-            return None
-        generations = await self._depends_on(plan, reading, terms.tags)
-        if generations is None:
-            return Written.OVERTAKEN
-        codec = 0 if isinstance(value, RememberedError) else shared_plan(plan).codec.id
-        written = WrittenValue(codec, payload, terms.ttl, generations, load_time)
-        return await self._link.value_item(plan, reading.key, written)
-
-    async def _payload(self, plan: Plan, value: Any) -> bytes | None:
-        """Give a value as bytes; None if it cannot be written."""
+        self, plan: Plan, key: bytes, value: Any, terms: Terms, generations: Generations, load_time: float
+    ) -> Item | None:
+        """Make an item of a value or of a `RememberedError`; None if it cannot be written."""
         try:
             if isinstance(value, RememberedError):
-                return None if plan.errors is None else encode_error(value.again(), plan.errors.terms)
-            return await encode_off_loop(shared_plan(plan).codec, value)
+                payload = None if plan.errors is None else encode_error(value.again(), plan.errors.terms)
+                codec = 0
+            else:
+                payload = await encode_off_loop(shared_plan(plan).codec, value)
+                codec = shared_plan(plan).codec.id
+            if payload is None:
+                return None
+            written = WrittenValue(codec, payload, terms.ttl, generations, load_time)
+            return await self._link.value_item(plan, key, written)
         except Unencodable as error:
             self._link.counts.unwritable += 1
-            if type(value) not in self._warned:
-                self._warned.add(type(value))
-                _log.warning("%s: a %s is not shared between processes: %s", plan.name, type(value).__name__, error)
+            kind = type(value).__name__
+            if kind not in self._warned:
+                self._warned.add(kind)
+                _log.warning("%s: a %s is not shared between processes: %s", plan.name, kind, error)
             return None
 
     async def put(self, plan: Plan, keys: Mapping[bytes, tuple[Any, Terms]], since: int) -> bool:
@@ -123,13 +130,11 @@ class Writer:
         reading = Reading(b"", since, self._link.wall(), is_known=True, versions={})
         try:
             for key, (value, terms) in keys.items():
-                payload = await self._payload(plan, value) if terms.is_wanted else None
-                generations = None if payload is None else await self._depends_on(plan, reading, terms.tags, new=True)
-                if payload is None or generations is None:
-                    items[key] = self._link.tombstone(key)
-                else:
-                    written = WrittenValue(shared_plan(plan).codec.id, payload, terms.ttl, generations, 0.0)
-                    items[key] = await self._link.value_item(plan, key, written)
+                item = None
+                generations = await self._depends_on(plan, reading, terms.tags, new=True) if terms.is_wanted else None
+                if generations is not None:
+                    item = await self._item(plan, key, value, terms, generations, 0.0)
+                items[key] = self._link.tombstone(key) if item is None else item
             await self._link.store.set_many(items)
         except StoreError:
             self._link.counts.errors += 1
@@ -165,7 +170,7 @@ class Writer:
 
     async def _depends_on(
         self, plan: Plan, reading: Reading, tags: tuple[str, ...], *, new: bool = False
-    ) -> tuple[tuple[bytes, bytes], ...] | None:
+    ) -> Generations | None:
         """Give the generations that a value depends on; None if one of them was overtaken while it was loaded.
 
         Args:

@@ -84,8 +84,12 @@ def _one_of(results: Any) -> Any:
     one = (get_args(results) or (Any,))[-1]
     if get_origin(one) not in (Union, UnionType):
         return one
-    values = [kind for kind in get_args(one) if not (isinstance(kind, type) and issubclass(kind, BaseException))]
-    return functools.reduce(lambda left, right: left | right, values) if values else Any
+    values: tuple[Any, ...] = tuple(filter(_is_no_exception, get_args(one)))
+    return Union[values] if values else Any  # noqa: UP007  # of types that are known only here
+
+
+def _is_no_exception(kind: object) -> bool:
+    return not (isinstance(kind, type) and issubclass(kind, BaseException))
 
 
 def _read_max_size(value: object) -> int | None:

@@ -227,8 +227,8 @@ async def test_one_text_is_not_taken_for_many_keys() -> None:
 def test_options_of_others_are_refused_with_what_to_write() -> None:
     """A Cache says which option was meant, and which belongs to a function."""
     with pytest.raises(TypeError, match="did you mean 'maxsize'"):
-        Cache(maxsise=5)  # type: ignore[arg-type]
+        Cache(maxsise=5)  # type: ignore[call-arg]
     with pytest.raises(TypeError, match=r"key belongs to a function: write @async_cached\(cache="):
-        Cache(key=str)  # type: ignore[arg-type]
+        Cache(key=str)  # type: ignore[call-arg]
     with pytest.raises(ValueError, match="error_backoff requires one of stale"):
         Cache(error_backoff=5)

@@ -82,11 +82,14 @@ def made() -> None:
         clock=ManualClock(),
     )
     Cache(on_evict=awaited_listener, tags=tags_of_user)
-    Cache("redis://")  # type: ignore[misc, call-arg, arg-type, unused-ignore]
+    Cache("redis://localhost/0", namespace="shop", local_ttl=5, coalesce="fleet", lease_ttl=10, secret=b"x" * 16)
+    Cache("sqlite:///cache.db", codec="msgpack", compress="zlib", write="behind", type=dict)
+    Cache(5)  # type: ignore[arg-type]
+    Cache("memory://", coalesce="all")  # type: ignore[arg-type]
     Cache(maxsize="8")  # type: ignore[arg-type]
-    Cache(ttls=5)  # type: ignore[arg-type]
-    Cache(key=str)  # type: ignore[arg-type]
-    Cache(weight=5)  # type: ignore[arg-type]
+    Cache(ttls=5)  # type: ignore[call-arg]
+    Cache(key=str)  # type: ignore[call-arg]
+    Cache(weight=5)  # type: ignore[call-arg]
     Cache(copy="deeply")  # type: ignore[arg-type]
     Cache(errors=[LookupError])  # type: ignore[arg-type]
     Cache(on_evict=made)  # type: ignore[arg-type]
