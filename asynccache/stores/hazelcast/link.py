@@ -107,6 +107,8 @@ class Link:
             while not opening.done():
                 opening.cancel()
                 await asyncio.wait([opening], timeout=_TO_END)
+            with contextlib.suppress(Exception, asyncio.CancelledError):
+                opening.result()  # of an error that nobody asks for, asyncio would complain
             raise
         except Exception:  # the cluster is not there: that is told by `is_up`
             self._is_closing = True
