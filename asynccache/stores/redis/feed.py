@@ -28,8 +28,11 @@ _PAUSE_AFTER_REFUSAL: Final = 30.0
 _LOOKING_AGAIN: Final = 1.0
 """Seconds between two looks at which servers there are."""
 
-_TRIES: Final = 1_000
-"""Keys that are tried, before others on the loop have their turn, in search of one that a server has."""
+_TRIES: Final = 100_000
+"""Keys that are tried in search of one that a server has: enough for one slot of 16,384."""
+
+_TRIES_IN_A_TURN: Final = 500
+"""Of them, those before others on the loop have their turn."""
 
 
 class RedisFeed:
@@ -51,6 +54,7 @@ class RedisFeed:
         self._listened_to: set[Address] = set()
         self._other_servers = asyncio.Event()
         self._has_warned = False
+        self._proofs = 0
         topology.watchers.add(self._compare)
         self._task = self.loop.create_task(self._run(), context=contextvars.Context())
 
@@ -68,19 +72,20 @@ class RedisFeed:
     async def _run(self) -> NoReturn:
         pause = _FIRST_PAUSE
         while True:
-            was_live = False
-            wait = pause
+            proofs = self._proofs
+            is_refused = False
             try:
                 await self._listen()
             except (StoreTimeout, StoreUnavailable):
-                was_live = self.is_live
+                pass  # it is tried again, and whoever asks sees that it is not live
             except StoreError as error:
+                is_refused = True
                 self._warn(error)
-                wait = _PAUSE_AFTER_REFUSAL
             except Exception:
                 _LOG.exception("a feed of changes has failed, and begins anew")
             self._lose()
-            pause = _FIRST_PAUSE if was_live else min(2 * pause, _LONGEST_PAUSE)
+            pause = _FIRST_PAUSE if self._proofs > proofs else min(2 * pause, _LONGEST_PAUSE)
+            wait = _PAUSE_AFTER_REFUSAL if is_refused else pause
             await asyncio.sleep(wait * (0.75 + 0.5 * random.random()))
 
     async def _listen(self) -> NoReturn:
@@ -117,18 +122,18 @@ class RedisFeed:
         """Give one key of the kind that is listened for to each server that has such keys."""
         sought = self._wanted()
         found: dict[Address, bytes] = {}
-        while sought:
-            for _ in range(_TRIES):
-                key = self._prefix + b"probe:" + secrets.token_hex(8).encode()
-                address = self._topology.address_of(key)
-                if address in sought:
-                    found[address] = key
-                    sought.discard(address)
-                    if not sought:
-                        break
-            await asyncio.sleep(0)
-            sought &= self._wanted()
-        return found
+        for number in range(_TRIES):
+            if not sought:
+                return found
+            key = self._prefix + b"probe:" + secrets.token_hex(8).encode()
+            address = self._topology.address_of(key)
+            if address in sought:
+                found[address] = key
+                sought.discard(address)
+            if number % _TRIES_IN_A_TURN == 0:
+                await asyncio.sleep(0)
+                sought &= self._wanted()
+        raise StoreUnavailable(f"a server of {self._topology.access.name} has no slots yet")
 
     def _wanted(self) -> set[Address]:
         """Tell which servers have keys with the prefix: all, or the one that a hash tag in the prefix leads to."""
@@ -141,6 +146,7 @@ class RedisFeed:
 
     def _gain(self) -> None:
         if not self._other_servers.is_set():
+            self._proofs += 1
             self.is_live = True
             self._on_change(None)
 

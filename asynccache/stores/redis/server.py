@@ -105,8 +105,8 @@ class Server:
     async def _take(self) -> "AbstractConnection":
         while self._idle:
             connection = self._idle.pop()
+            self._used.add(connection)
             if await _is_usable(connection):
-                self._used.add(connection)
                 return connection
             self._drop(connection)
         if self._is_closed:
