@@ -1,6 +1,7 @@
 """The store on real Hazelcast members: what the contract's own suite does not ask, and what a lost member does."""
 
 import asyncio
+import contextlib
 import itertools
 import os
 import socket
@@ -12,6 +13,7 @@ import pytest
 
 from asynccache.errors import StoreError, StoreTimeout, StoreUnavailable
 from asynccache.stores import (
+    Feed,
     HazelcastStore,
     Item,
     SupportsConditions,
@@ -411,6 +413,91 @@ async def test_a_killed_member_takes_nothing_with_it(hazelcast_pair: HazelcastMe
     await patient.set_many(dict.fromkeys(items, Item(b"new")))
     await until(lambda: set(news.keys) >= set(items))
     await asyncio.gather(store.aclose(), patient.aclose())
+
+
+class Mirror:
+    """What a tier in the process would keep: values that were read while the feed was live, until they change."""
+
+    def __init__(self, store: HazelcastStore) -> None:
+        self.store = store
+        self.kept: dict[bytes, bytes] = {}
+        self.changed: set[bytes] | None = set()
+        self.flushes = 0
+
+    def hear(self, keys: Iterable[bytes] | None) -> None:
+        """Forget what has changed; and what is just being read, is not to be kept."""
+        if keys is None:
+            self.flushes += 1
+            self.changed = None
+            self.kept.clear()
+            return
+        for key in keys:
+            self.kept.pop(key, None)
+            if self.changed is not None:
+                self.changed.add(key)
+
+    async def fill(self, feed: Feed, keys: list[bytes]) -> None:
+        """Read what is not kept, and keep what has not changed meanwhile."""
+        missing = [key for key in keys if key not in self.kept]
+        if not feed.is_live or not missing:
+            return
+        self.changed = set()
+        with contextlib.suppress(StoreTimeout, StoreUnavailable):
+            found = await self.store.get_many(missing)
+            changed = self.changed
+            if changed is not None:
+                self.kept |= {key: value for key, value in found.items() if key not in changed}
+
+
+@pytest.mark.one_loop
+@pytest.mark.timeout(120)
+async def test_nothing_stale_is_kept_while_members_come_and_go(keys: Keys) -> None:
+    """Values are written and read all the time while a member joins and another is killed.
+
+    What is kept by the news of the feed is in the end what is in the store.
+    """
+    members = HazelcastMembers(2)
+    first, second = members.members
+    with contextlib.ExitStack() as stack:
+        stack.callback(first.close)
+        stack.callback(second.close)
+        first.joined = 1
+        await asyncio.to_thread(first.start)
+        writer, reader = store_on(members), store_on(members)
+        mirror = Mirror(reader)
+        feed = await reader.listen(keys(""), mirror.hear)
+        names = [keys(str(number)) for number in range(100)]
+        is_over = False
+
+        async def write() -> None:
+            for number in itertools.count():
+                if is_over:
+                    return
+                with contextlib.suppress(StoreError):
+                    await writer.set_many({name: Item(b"%d" % number) for name in names[number % 10 :: 10]})
+
+        async def read() -> None:
+            while not is_over:
+                await mirror.fill(feed, names)
+                await asyncio.sleep(0)
+
+        tasks = [asyncio.ensure_future(write()), asyncio.ensure_future(read())]
+        await until(lambda: feed.is_live and mirror.kept)
+        for change in (second.start, first.kill):
+            before = mirror.flushes
+            await asyncio.to_thread(change)
+            await until(lambda: feed.is_live and mirror.flushes >= before + 2 and mirror.kept)  # noqa: B023  # at once
+        is_over = True
+        await asyncio.gather(*tasks)
+        right = await writer.get_many(names)
+        async with asyncio.timeout(10):
+            while True:
+                await mirror.fill(feed, names)
+                if mirror.kept == right:  # what is stale would stay
+                    break
+                await asyncio.sleep(0.01)
+        assert len(right) == 100
+        await asyncio.gather(writer.aclose(), reader.aclose())
 
 
 # --- connecting, loops and clients ------------------------------------------------------------------------------------
