@@ -363,7 +363,7 @@ class Cache:
     async def __aenter__(self) -> Self:
         self._engine.refuse_closed()
         if self._engine.shared is not None:
-            self._engine.shared.start()
+            await self._engine.shared.start()
         return self
 
     async def __aexit__(

@@ -52,23 +52,9 @@ class ReadThrough(Generic[K, V]):
             found = self.find(plan, key, args, kwargs)
             if found is not MISSING:
                 return found
-            if plan.beyond is not None:
-                found = self._served_meanwhile(plan, key)
-                if found is not MISSING:
-                    return found
         elif plan.beyond is not None:
             plan = plan.anew()
         return await self._tier.flights.fetch(plan, key, args, kwargs)
-
-    def _served_meanwhile(self, plan: Plan, key: K) -> V | Missing:
-        """Give the old value that a load in the air has found further away, where none is kept in process."""
-        for flight in self._tier.flights.tables.of(key):
-            if flight.old_is_served and not flight.landed:
-                for counts in (self._tier.flights.counts, plan.counts):
-                    if counts is not None:
-                        counts.stale += 1
-                return cast("V | Missing", flight.old)
-        return MISSING
 
     async def _load_alone(self, plan: Plan, key: K, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> V:
         """Load for one caller, in its own task, and store nothing."""

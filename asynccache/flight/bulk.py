@@ -8,6 +8,7 @@ from asynccache.core.keys import refuse_text, refuse_unhashable
 from asynccache.errors import LeftOut
 from asynccache.flight.flight import AGAIN, Failure, Flight, current, raise_failure
 from asynccache.flight.flights import Call, Flights
+from asynccache.flight.further import gives_old
 from asynccache.flight.plan import Plan
 from asynccache.protocols import MISSING
 
@@ -42,12 +43,13 @@ async def fetch_many(
         for key in keys:
             flight = flights.join(loop, table, plan, key, call(key), parent)
             joined.append(flight)
+            if flight.old_is_served and not flight.landed and gives_old(flights, plan):
+                outcomes[key] = flight.old
+                continue
             if not flight.landed:
                 waits.append((key, flight, flights.wait_for(loop, flight)))
                 continue
-            outcomes[key] = flight.outcome  # its first step was its last
-            if flight.caller is None:
-                flight.outcome = None
+            outcomes[key] = flight.take_outcome()  # its first step was its last
         for key, _, future in waits:
             outcomes[key] = await future
     finally:

@@ -42,6 +42,8 @@ class Flight(Generic[K]):
     landed = False
     is_detached = False
     """Its value is not to be stored: something newer has been said about the key since it began."""
+    is_cut_off = False
+    """It was detached because nobody knows what has changed, not because something has."""
     grace: TimerHandle | None = None
     limits: tuple[TimerHandle, ...] = ()
     """The timers of its plan's time limits."""
@@ -101,6 +103,13 @@ class Flight(Generic[K]):
     def known_as(self) -> tuple[str, Any]:
         """Tell what is loaded, and its key as users know it."""
         return ("a function", self.key) if self.plan is None else (self.plan.name, self.plan.own_key(self.key))
+
+    def take_outcome(self) -> Any:
+        """Give what its only step came to; it is kept only for those who share it in this same turn of the loop."""
+        outcome = self.outcome
+        if self.caller is None:
+            self.outcome = None
+        return outcome
 
     def hand_out(self, outcome: Any) -> None:
         """Give an outcome to all who wait; those who came after it was overtaken are told to ask again."""

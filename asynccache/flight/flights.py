@@ -32,6 +32,7 @@ from asynccache.flight.flight import (
     raise_failure,
     start_task,
 )
+from asynccache.flight.further import gives_old
 from asynccache.flight.limits import limit
 from asynccache.flight.owner import FlightOwner, OwnerRef
 from asynccache.flight.plan import Plan
@@ -80,7 +81,7 @@ class Flights(Generic[K, V]):
     ) -> None:
         self.name = name
         self.owner = OwnerRef(owner, name)
-        self._clock = clock
+        self.clock = clock
         self.call_later = call_later
         self._generations = generations
         self.tables: FlightTables[K] = FlightTables() if tables is None else tables
@@ -119,9 +120,9 @@ class Flights(Generic[K, V]):
         future: asyncio.Future[Any] | None = None
         try:
             if flight.landed:  # its first step was its last
-                outcome = flight.outcome
-                if flight.caller is None:
-                    flight.outcome = None
+                outcome = flight.take_outcome()
+            elif flight.old_is_served and gives_old(self, plan):
+                outcome = flight.old
             else:
                 future = self.wait_for(loop, flight)
                 outcome = await future
@@ -188,7 +189,7 @@ class Flights(Generic[K, V]):
 
     def beside(self, owner: FlightOwner[K, Any]) -> "Flights[K, Any]":
         """Make flights that end when these do, for what several loads have in common. They are not counted as these."""
-        return Flights(self.name, owner, clock=self._clock, call_later=self.call_later, tables=self.tables)
+        return Flights(self.name, owner, clock=self.clock, call_later=self.call_later, tables=self.tables)
 
     def _board(self, flight: Flight[K], parent: Flight[Any] | None) -> None:
         if parent is not None:
@@ -306,11 +307,11 @@ class Flights(Generic[K, V]):
             if plan.beyond is not None:
                 flight.outcome = value = await plan.beyond.load(flight, args, kwargs)
             else:
-                began = self._clock()
+                began = self.clock()
                 try:
                     flight.outcome = value = await plan.load(*args, **kwargs)
                 finally:
-                    self._note_time(flight, began)
+                    self.note_time(flight, began)
             flight.is_stored = self.owner.take_in(flight, value, args, kwargs)
             self.counts.loads += not flight.is_found
         except BaseException as error:  # whatever ends a load, those who wait for it have to be told
@@ -318,33 +319,11 @@ class Flights(Generic[K, V]):
         finally:
             self._land(table, flight)
 
-    async def load(self, flight: Flight[K], plan: Plan, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> V:
-        """Make a load for a tier further away, which has not found the value, and time it."""
-        began = self._clock()
-        try:
-            value: V = await plan.load(*args, **kwargs)
-            return value
-        finally:
-            self._note_time(flight, began)
-
-    def _note_time(self, flight: Flight[K], began: float) -> None:
-        flight.load_time = seconds = self._clock() - began
+    def note_time(self, flight: Flight[K], began: float) -> None:
+        """Note how long a load took that has just ended."""
+        flight.load_time = seconds = self.clock() - began
         self.counts.seconds += seconds
         self.counts.buckets[int(seconds * FINEST).bit_length()] += 1
-
-    def serve_old(self, flight: Flight[K], value: V, *, is_fresh: bool) -> None:
-        """Give those who wait a value from a tier further away, and let the load go on without them.
-
-        Args:
-            is_fresh: whether it is only about to become old.
-        """
-        flight.goes_on = flight.old_is_served = True
-        for counts in (self.counts, None if flight.plan is None else flight.plan.counts):
-            if counts is not None:
-                counts.misses -= 1
-                counts.stale += 0 if is_fresh else len(flight.waiters)
-                counts.hits += len(flight.waiters) if is_fresh else 0
-        flight.hand_out(value)
 
     def _fail(self, loop: asyncio.AbstractEventLoop, flight: Flight[K], error: BaseException) -> None:
         failure = failure_of(error, *flight.known_as())

@@ -26,7 +26,13 @@ TagsOf: TypeAlias = tuple[str, ...] | Callable[..., Iterable[str]]
 
 
 class Beyond(Protocol):
-    """What lies beyond the tier in process, as one plan uses it: asked before a load is made, told what it gave."""
+    """What lies beyond the tier in process, as one plan uses it: asked before a load is made, told what it gave.
+
+    Attributes:
+        is_anew: whether loads are made whatever lies there.
+    """
+
+    is_anew: bool
 
     async def load(self, flight: "Flight[Any]", args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Give the value of a flight's key, wherever it comes from."""

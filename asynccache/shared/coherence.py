@@ -92,7 +92,7 @@ class Coherence:
             self._link.counts.flushes += 1
             self._link.changes.note(None)
             self._link.records.forget(None)
-            self._memory.forget_all()
+            self._memory.forget_all(is_doubt=True)
             self._link.outbox.wake()
         else:
             keys = list(keys)
@@ -112,8 +112,10 @@ class Coherence:
                 return  # each invalidation makes every entry be looked at once more
             if found.kind == "t":
                 memory.invalidate_tags((found.key,))
-            else:
+            elif found.key:
                 self.forget_scope(found.key)
+            else:  # it may have been made, or made anew: the store tells by the generation what is valid
+                memory.forget_all(is_doubt=True)
 
     def forget_scope(self, path: tuple[Hashable, ...]) -> None:
         """Forget, in process, all values of a namespace; of the whole cache if it is ()."""

@@ -97,5 +97,5 @@ class Link:
         return Item(self.sealer.seal(key, Envelope(Kind.TOMBSTONE, new_version(), self.wall())), TOMBSTONE_TTL)
 
     def record(self, key: bytes, invalidated: float) -> Item:
-        """Make a new generation's record; `invalidated` is 0.0 for the first."""
+        """Make a new generation's record; `invalidated` is `NEVER` for the first."""
         return Item(self.sealer.seal(key, Envelope(Kind.GENERATION, new_version(), invalidated)), RECORD_TTL)

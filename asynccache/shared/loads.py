@@ -16,6 +16,7 @@ from asynccache.core.freshness import Verdict
 from asynccache.core.remembered_error import RememberedError
 from asynccache.errors import LeftOut
 from asynccache.flight.flight import Flight
+from asynccache.flight.further import load, serve_old
 from asynccache.flight.plan import Plan
 from asynccache.locks.fleet import FleetFlights
 from asynccache.locks.lease import Lease
@@ -156,7 +157,7 @@ class SharedLoads:
         terms = found.terms(self._link.keys, self._coherence.held())
         self._memory.fill(plan, flight.key, found.value, terms, unless=lambda: False, flight=flight)
         if verdict is not Verdict.FALLBACK:
-            self._memory.flights.serve_old(flight, found.value, is_fresh=verdict is Verdict.REFRESH)
+            serve_old(self._memory.flights, flight, found.value, is_fresh=verdict is Verdict.REFRESH)
         return None
 
     @staticmethod
@@ -205,7 +206,7 @@ class SharedLoads:
         self, flight: Flight[Any], plan: Plan, reading: Reading, args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> Any:
         try:
-            value = await self._memory.flights.load(flight, plan, args, kwargs)
+            value = await load(self._memory.flights, flight, plan, args, kwargs)
         except Exception as error:
             await self._keep_error(flight, plan, reading, error)
             raise
@@ -227,9 +228,9 @@ class SharedLoads:
             if reading.found is not None and not flight.is_detached:  # nor is what it would have replaced kept
                 await self._writer.forget([reading.key])
             return
-        # A flight that was detached is written all the same: that may be for the news being lost, and if it is for
-        # something newer, the store refuses it.
-        if flight.is_detached and (self._link.conditions is None or self._link.outbox.is_in_use):
+        # One that was cut off, as the news were lost for a moment, is written: if there is something newer by now, the
+        # store refuses it.
+        if flight.is_detached and (not flight.is_cut_off or self._link.conditions is None):
             return
         since = self._link.changes.begin()
         try:

@@ -15,6 +15,9 @@ from asynccache.shared.changes import Changes
 RECORD_TTL: Final = 30 * 86_400.0
 """Seconds that a record is kept; what depends on it is a miss after that."""
 
+NEVER: Final = -1.0
+"""When a record was last invalidated that never was."""
+
 _MOST: Final = 100_000
 """Versions known at once; all are forgotten when there are more."""
 
@@ -24,7 +27,7 @@ class Generation(NamedTuple):
 
     Attributes:
         version: what tells it from every other.
-        invalidated: when it was last invalidated, in seconds since 1970; 0.0 if it never was.
+        invalidated: when it was last invalidated, in seconds since 1970; `NEVER` if it never was.
     """
 
     version: bytes

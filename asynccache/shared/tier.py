@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from asynccache.core.generations import Tags
 from asynccache.core.remembered_error import RememberedError
-from asynccache.errors import StoreError
+from asynccache.errors import StoreError, StoreTimeout
 from asynccache.flight.plan import Plan
 from asynccache.locks.keeper import LeaseKeeper
 from asynccache.locks.lock import Locks
@@ -30,6 +30,9 @@ from asynccache.shared.reading import Found, Reader, Reading
 from asynccache.shared.writing import Writer, store_unless_changed
 from asynccache.stats import SharedStats
 from asynccache.stores.contract import Item
+
+_FIRST_TRIES: Final = 5
+"""Requests that a cache which is entered makes until one is answered."""
 
 _NO_CALL: Final[tuple[tuple[Any, ...], Mapping[str, Any]]] = ((), {})
 
@@ -81,14 +84,15 @@ class SharedTier:
 
     async def get(self, plan: Plan, key: Any) -> Any | Missing:
         """Give a fresh value of the store, and keep it in process."""
-        if not self._keeps:
+        if self._keeps:
+            self._coherence.ensure()
+        elif not self._coherence.is_live():  # nothing is kept here that news could be about
             return self._value(_fresh(await self._reader.ask_one(plan, key, 0)))
-        self._coherence.ensure()
         since = self._link.changes.begin()
         try:
             reading = await self._reader.ask_one(plan, key, since)
             found = _fresh(reading)
-            if found is not None:
+            if found is not None and self._keeps:
                 self._loads.keep_found(plan, key, reading, found)
         finally:
             self._link.changes.end()
@@ -131,7 +135,11 @@ class SharedTier:
         try:
             readings = await self._reader.ask(plan, keys, since)
             changes = self._link.changes
-            return {key: reading for key, reading in readings.items() if not changes.has_changed((reading.key,), since)}
+            return {
+                key: reading
+                for key, reading in readings.items()
+                if not changes.has_changed((reading.key, *reading.versions), since)
+            }
         finally:
             self._link.changes.end()
 
@@ -256,10 +264,18 @@ class SharedTier:
             is_coherent=self._coherence.is_live(),
         )
 
-    def start(self) -> None:
-        """Begin to listen for changes."""
+    async def start(self) -> None:
+        """Connect, as far as that goes quickly, and begin to listen for changes."""
         if self._keeps:
             self._coherence.ensure()
+        for _ in range(_FIRST_TRIES):
+            try:
+                await self._link.store.get_many([self._link.keys.scope(None)])
+            except StoreTimeout:
+                continue  # the first connection may take longer than anybody should wait later
+            except StoreError:
+                pass
+            break
 
     async def aclose(self) -> None:
         """Send what still has to be sent, give leases back, and let go of the store if it is the cache's own."""

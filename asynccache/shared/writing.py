@@ -22,7 +22,7 @@ from asynccache.shared.generation_reader import GenerationReader
 from asynccache.shared.link import Link, WrittenValue
 from asynccache.shared.plans import shared_plan
 from asynccache.shared.reading import Reading
-from asynccache.shared.records import Generation
+from asynccache.shared.records import NEVER, Generation
 from asynccache.stores.contract import Item
 
 _log: Final = logging.getLogger("asynccache")
@@ -200,12 +200,12 @@ class Writer:
     async def _create(self, record: bytes, since: int) -> Generation | None:
         """Make a record that is missing, unless somebody else does so just now."""
         link = self._link
-        item = link.record(record, 0.0)
+        item = link.record(record, NEVER)
         if link.conditions is None:
             await link.store.set_many({record: item})
         elif not await link.conditions.add(record, item):
             return (await self._generations.read([record], since))[record]
-        generation = Generation(version_of(item.value), 0.0)
+        generation = Generation(version_of(item.value), NEVER)
         link.records.learn(record, generation, since)
         return generation
 
