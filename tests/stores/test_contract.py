@@ -1,5 +1,6 @@
 """Every store keeps every promise of the contract: one suite, run on each engine."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from asynccache.testing import (
 )
 from tests.servers.hazelcast import HazelcastMembers
 from tests.servers.memcached import MemcachedNodes
+from tests.servers.proxy import FaultProxy
 from tests.servers.redis import RedisServer
 from tests.servers.redis_cluster import RedisCluster
 from tests.servers.redis_sentinel import RedisSentinel
@@ -66,6 +68,22 @@ class TestRedis(EverythingContract):
     def server(self, redis_server: RedisServer) -> None:
         """Start it."""
         self.url = redis_server.url
+
+
+@pytest.mark.one_loop
+class TestRedisBehindABadNetwork(EverythingContract):
+    """One Redis server, from which bytes come late and in pieces."""
+
+    shortest_ttl = 0.2
+
+    @pytest.fixture(autouse=True)
+    def server(self, redis_server: RedisServer) -> Iterator[None]:
+        """Start it, and the proxy before it."""
+        with FaultProxy(redis_server.port) as proxy:
+            proxy.latency(0, 0.001)
+            proxy.chop(2_000)
+            self.url = f"redis://{proxy.address}/0"
+            yield
 
 
 @pytest.mark.one_loop
