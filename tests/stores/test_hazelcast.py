@@ -5,7 +5,9 @@ import contextlib
 import itertools
 import os
 import socket
+import sys
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -21,6 +23,9 @@ from asynccache.stores import (
     SupportsFeed,
     open_store,
 )
+from asynccache.stores.batching import Change, Op
+from asynccache.stores.hazelcast.changes import Changes
+from asynccache.stores.hazelcast.entries import entry
 from asynccache.stores.hazelcast.link import load
 from tests.servers.hazelcast import CLUSTER, HazelcastMembers
 from tests.servers.ports import free_port
@@ -196,6 +201,72 @@ async def test_a_value_is_no_counter(store: HazelcastStore, keys: Keys) -> None:
     with pytest.raises(StoreError):
         await store.increment(keys("v"))
     assert await store.get_many([keys("v")]) == {keys("v"): b"value"}
+
+
+async def test_what_a_dead_writer_left_is_nobody_s(hazelcast_member: HazelcastMembers, keys: Keys) -> None:
+    """An entry that was replaced by somebody who died before setting its time to live is as good as gone in the end."""
+    client = await plain_client(hazelcast_member)
+    entries: Any = await client.get_map("asynccache")
+    for name, value in (("lease", b"token"), ("counter", b"7"), ("value", b"x")):
+        await entries.set(keys(name).decode(), entry(value, 1.0, time.time() - 100.0))
+    await client.shutdown()
+    async with store_on(hazelcast_member) as store:
+        assert await store.get_many([keys("lease"), keys("counter"), keys("value")]) == {}
+        assert not await store.compare_and_set(keys("value"), b"", Item(b"y"))
+        assert await store.add(keys("lease"), Item(b"mine", 0.05))
+        assert not await store.add(keys("lease"), Item(b"other"))
+        assert await store.increment(keys("counter"), ttl=0.05) == 1
+        await until_gone(store, keys("lease"))
+        await until_gone(store, keys("counter"))
+
+
+class Rival:
+    """A map whose entries somebody else changes just before each change."""
+
+    def __init__(self, present: bytearray, times: int) -> None:
+        self.present = present
+        self.times = times
+
+    async def get(self, key: str) -> bytearray:
+        """Give the entry."""
+        return self.present
+
+    async def put_if_absent(self, key: str, value: bytearray, ttl: int | None) -> bytearray:
+        """Give the entry."""
+        return self.present
+
+    async def replace_if_same(self, key: str, present: bytearray, value: bytearray) -> bool:
+        """Be late, some times."""
+        self.times -= 1
+        return self.times < 0
+
+    async def remove_if_same(self, key: str, present: bytearray) -> bool:
+        """Be late, some times."""
+        return await self.replace_if_same(key, present, present)
+
+
+def on_rival(value: bytes, times: int, ttl: float | None = None) -> Changes:
+    """Changes where somebody else is always faster, some times."""
+    rival: Any = Rival(entry(value, ttl, time.time() - 100.0), times)
+    return Changes(rival, "hazelcast")
+
+
+async def test_who_comes_late_tries_again() -> None:
+    """A change on a condition is made though others are faster some times, if not for ever."""
+    swap = Op(Change.COMPARE_AND_SET, b"k", Item(b"x"), b"val")
+    removal = Op(Change.COMPARE_AND_DELETE, b"k", expected=b"val")
+    count = Op(Change.INCREMENT, b"k")
+    assert await on_rival(b"value", 3).make(swap) is True
+    assert await on_rival(b"value", 3).make(removal) is True
+    assert await on_rival(b"7", 3).make(count) == 8
+    assert await on_rival(b"old", 3, ttl=1.0).make(Op(Change.ADD, b"k", Item(b"x"))) is True
+    for change in (swap, removal):
+        with pytest.raises(StoreError, match="all the time"):
+            await on_rival(b"value", 1_000).make(change)
+    with pytest.raises(StoreError, match="all the time"):
+        await on_rival(b"7", 1_000).make(count)
+    with pytest.raises(StoreError, match="all the time"):
+        await on_rival(b"old", 1_000, ttl=1.0).make(Op(Change.ADD, b"k", Item(b"x")))
 
 
 # --- what others put there --------------------------------------------------------------------------------------------
@@ -625,6 +696,14 @@ def test_urls_that_cannot_be_right_are_refused(url: str, named: str) -> None:
 def test_stores_name_their_cluster(given: str, name: str) -> None:
     """Members and cluster are shown, and passwords are not."""
     assert repr(open_store(given)) == f"<HazelcastStore {name}>"
+
+
+@pytest.mark.one_loop
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without Hazelcast's client, what to install is said where a store is made."""
+    monkeypatch.setitem(sys.modules, "hazelcast.asyncio", None)
+    with pytest.raises(ImportError, match=r"asynccache\[hazelcast\]"):
+        HazelcastStore(["a"])
 
 
 @pytest.mark.one_loop

@@ -1,17 +1,21 @@
 """The store on real Memcached nodes: what the contract's own suite does not ask, and what lost nodes do."""
 
 import asyncio
+import contextlib
 import itertools
 import os
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import emcache
 import pytest
 
 from asynccache.errors import StoreError, StoreTimeout, StoreUnavailable
 from asynccache.stores import Item, MemcachedStore, SupportsConditions, SupportsCounters, open_store
+from asynccache.stores.clients import GivenClient
+from asynccache.stores.memcached.node import MemcachedNode
 from tests.servers.memcached import MemcachedNodes, MemcachedServer
 
 Keys: TypeAlias = Callable[[str], bytes]
@@ -195,6 +199,89 @@ async def test_a_value_is_no_counter(store: MemcachedStore, keys: Keys) -> None:
     with pytest.raises(StoreError):
         await store.increment(keys("v"))
     assert await store.get_many([keys("v")]) == {keys("v"): b"value"}
+
+
+class Rival:
+    """A client whose items somebody else changes just before each change."""
+
+    def __init__(self, reply: Exception, times: int) -> None:
+        self.reply = reply
+        self.times = times
+
+    async def gets(self, key: bytes, return_flags: bool = False) -> emcache.Item:
+        """Give an item."""
+        return emcache.Item(b"value", 0, 1)
+
+    async def cas(self, key: bytes, value: bytes, cas: int, **_: int) -> None:
+        """Be late, some times."""
+        await self._refuse()
+
+    async def increment(self, key: bytes, value: int) -> int:
+        """Find nothing, as often."""
+        if self.times > 0:
+            raise emcache.NotFoundCommandError
+        return 2
+
+    async def add(self, key: bytes, value: bytes, **_: int) -> None:
+        """Be late, some times."""
+        await self._refuse()
+
+    async def touch(self, key: bytes, exptime: int) -> None:
+        """Find that the item is gone again."""
+        raise emcache.NotFoundCommandError
+
+    async def _refuse(self) -> None:
+        self.times -= 1
+        if self.times >= 0:
+            raise self.reply
+
+
+@contextlib.asynccontextmanager
+async def with_rival(reply: Exception, times: int) -> AsyncIterator[MemcachedNode]:
+    """A node where somebody else is always faster, some times."""
+    client: Any = Rival(reply, times)
+    node = MemcachedNode("node", GivenClient(client, "node"), timeout=PATIENT, lanes=1, max_bytes=1_000)
+    async with node:
+        yield node
+
+
+async def test_who_comes_late_tries_again() -> None:
+    """A change on a condition is made though others are faster some times, if not for ever."""
+    late = emcache.NotStoredStorageCommandError()
+    async with with_rival(late, 3) as node:
+        assert await node.compare_and_set(b"k", b"val", Item(b"x"))
+    async with with_rival(late, 3) as node:
+        assert await node.increment(b"k") == 2
+    async with with_rival(late, 1_000) as node:
+        with pytest.raises(StoreError, match="all the time"):
+            await node.compare_and_delete(b"k", b"val")
+        with pytest.raises(StoreError, match="all the time"):
+            await node.increment(b"k")
+
+
+async def test_refusals_are_told() -> None:
+    """An item that is gone when it is to be replaced is no error; what else a node refuses is, and is not repeated."""
+    gone = emcache.StorageCommandError("Command finished with error, response returned bytearray(b'NOT_FOUND')")
+    async with with_rival(gone, 1) as node:
+        assert not await node.compare_and_set(b"k", b"val", Item(b"x"))
+    async with with_rival(emcache.StorageCommandError("SERVER_ERROR secret"), 1) as node:
+        with pytest.raises(StoreError, match="refused") as caught:
+            await node.compare_and_set(b"k", b"val", Item(b"x"))
+        assert "secret" not in str(caught.value)
+    for error, kind in ((TimeoutError(), StoreTimeout), (OSError(), StoreUnavailable)):
+        async with with_rival(error, 1) as node:
+            with pytest.raises(kind):
+                await node.compare_and_set(b"k", b"val", Item(b"x"))
+
+
+@pytest.mark.parametrize("change", ["add", "compare_and_set"])
+async def test_no_change_takes_a_value_that_is_too_large(store: MemcachedStore, keys: Keys, change: str) -> None:
+    """The limit holds for changes on a condition as well, and what is there stays."""
+    large = Item(b"x" * 2_000_000)
+    await store.set_many({keys("a"): Item(b"y")})
+    with pytest.raises(StoreError, match="at most"):
+        await (store.add(keys("a"), large) if change == "add" else store.compare_and_set(keys("a"), b"", large))
+    assert await store.get_many([keys("a")]) == {keys("a"): b"y"}
 
 
 # --- nodes that are lost ----------------------------------------------------------------------------------------------
@@ -409,6 +496,14 @@ def test_options_that_cannot_be_right_are_refused(options: dict[str, int]) -> No
     """A mistake in an option is said where it is written."""
     with pytest.raises(ValueError, match=next(iter(options))):
         MemcachedStore(["a"], **options)  # type: ignore[arg-type]  # what a user without a checker may write
+
+
+@pytest.mark.one_loop
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without emcache, what to install is said where a store is made."""
+    monkeypatch.setitem(sys.modules, "emcache", None)
+    with pytest.raises(ImportError, match=r"asynccache\[memcached\]"):
+        MemcachedStore(["a"])
 
 
 @pytest.mark.one_loop

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from asynccache.errors import StoreError, StoreTimeout, StoreUnavailable
-from asynccache.stores.batching import BatchingStore, Change, Op
+from asynccache.stores.batching import BatchingStore, Change, Op, raise_anew
 from asynccache.stores.breaker import CircuitBreaker
 from asynccache.stores.clients import GivenClient, LoopClients
 from asynccache.stores.memcached.wire import expiry, unwrap, wire_key, wrap
@@ -84,8 +84,9 @@ class MemcachedNode(BatchingStore):
         except asyncio.CancelledError:
             self._forsake(client)
             raise
-        if all(isinstance(outcome, StoreUnavailable | StoreTimeout) for outcome in outcomes):
-            raise StoreUnavailable(f"{self.name} made none of {len(ops)} changes")
+        failures = [outcome for outcome in outcomes if isinstance(outcome, StoreUnavailable | StoreTimeout)]
+        if len(failures) == len(ops):
+            raise_anew(failures[0])
         return outcomes
 
     async def _disconnect(self) -> None:

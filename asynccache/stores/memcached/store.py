@@ -12,7 +12,7 @@ use a ttl. Nobody is told of changes: a tier in the process in front of this sto
 
 import asyncio
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Final, Self, TypeAlias, TypeVar, cast
 
 from asynccache.errors import StoreError, StoreUnavailable
 from asynccache.stores.batching import DEFAULT_TIMEOUT
@@ -111,6 +111,12 @@ class MemcachedStore:
 
     def __repr__(self) -> str:
         return f"<MemcachedStore {self.name}>"
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
 
     async def get_many(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
         """Give what is kept under these keys, and nothing for the others, nor for those on a lost node.
