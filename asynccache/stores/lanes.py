@@ -18,7 +18,7 @@ from asynccache.stores.breaker import CircuitBreaker
 MOST_ASKED: Final = 512
 """Keys or changes in one request: engines serve others between two."""
 
-_STALL: Final = 0.02
+STALL: Final = 0.02
 """Seconds. If a time limit is noticed so much too late, it was the loop that took the time, and not the engine."""
 
 _time_is_over_at: contextvars.ContextVar[float] = contextvars.ContextVar("time_is_over_at", default=math.inf)
@@ -153,9 +153,9 @@ class Lane:
 
     def _expire(self, batch: Batch) -> None:
         late = self._loop.time() - batch.timer.when()
-        if late > _STALL and not batch.is_late:  # the loop was blocked: the reply may be there, and not read yet
+        if late > STALL and not batch.is_late:  # the loop was blocked: the reply may be there, and not read yet
             batch.is_late = True
-            batch.timer = self._loop.call_later(_STALL, self._expire, batch, context=contextvars.Context())
+            batch.timer = self._loop.call_later(STALL, self._expire, batch, context=contextvars.Context())
             return
         batch.tell(StoreTimeout(f"{self._store.name} did not answer within {self._store.timeout:g} s"))
         if batch.task is not None:

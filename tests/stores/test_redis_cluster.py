@@ -195,3 +195,18 @@ async def test_a_service_that_sentinels_do_not_know(redis_sentinel: RedisSentine
         with pytest.raises(StoreError):
             await store.get_many((b"a",))
         await store.aclose()
+
+
+async def test_a_loop_that_was_blocked_loses_no_reply(redis_cluster: RedisCluster) -> None:
+    """Replies that came while the loop was blocked are taken, and no server is given up for it."""
+    store = RedisStore(f"{redis_cluster.url}?timeout=0.2")
+    await store.set_many({key: Item(key * 5_000) for key in KEYS[:300]})
+    for _ in range(5):
+        reader = asyncio.create_task(store.get_many(KEYS[:300]))
+        for _ in range(4):  # until the requests are sent
+            await asyncio.sleep(0)
+        begin = time.perf_counter()
+        while time.perf_counter() - begin < 0.3:
+            pass
+        assert len(await reader) == 300
+    await store.aclose()

@@ -6,10 +6,10 @@ server says that another one has it is asked for there, once.
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from asynccache.errors import StoreError, StoreTimeout, StoreUnavailable
-from asynccache.stores.lanes import time_is_over_at
+from asynccache.stores.lanes import STALL, time_is_over_at
 from asynccache.stores.redis.access import Address
 from asynccache.stores.redis.commands import ASKING
 from asynccache.stores.redis.faults import Redirection, redirection
@@ -62,26 +62,36 @@ async def _send_shares(
         before = [ASKING] if is_for_once else []
         words = [word for index in share for word in (*before, packed[index])]
         try:
-            received = await _ask(cluster, address, b"".join(words), len(words))
+            received = await cluster.ask(address, b"".join(words), len(words))
         except StoreError as error:
             received = [error] * len(words)
         for index, reply in zip(share, received[len(before) :: len(before) + 1], strict=True):
             replies[index] = reply
 
-    waits = [send(*place, share) for place, share in shares.items()]
-    if len(waits) == 1:
-        await waits[0]
-    else:
-        await asyncio.gather(*waits)
+    if len(shares) == 1:
+        ((place, share),) = shares.items()
+        await send(*place, share)
+        return
+    tasks = [asyncio.create_task(send(*place, share)) for place, share in shares.items()]
+    await _wait(tasks)
+    for task, ((address, _), share) in zip(tasks, shares.items(), strict=True):
+        if task.done():
+            task.result()
+        else:
+            late = StoreTimeout(f"{cluster.server(address).name} did not answer in time")
+            for index in share:
+                replies[index] = late
 
 
-async def _ask(cluster: Cluster, address: Address, packed: bytes, replies: int) -> list[Any]:
-    now = asyncio.get_running_loop().time()
-    left = time_is_over_at() - now
+async def _wait(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Wait for all, or until it is time to answer with what there is; those that are not done then are cancelled."""
+    loop = asyncio.get_running_loop()
+    begin = loop.time()
+    left = (1 - _SPARE) * (time_is_over_at() - begin)
     try:
-        async with asyncio.timeout_at(now + (1 - _SPARE) * left):
-            return await cluster.ask(address, packed, replies)
-    except TimeoutError as error:
-        if isinstance(error, StoreError):
-            raise
-        raise StoreTimeout(f"{cluster.server(address).name} did not answer in time") from None
+        _, pending = await asyncio.wait(tasks, timeout=left)
+        if pending and loop.time() - begin > left + STALL:  # the loop was blocked: replies may be there, and not read
+            await asyncio.wait(pending, timeout=STALL / 2)
+    finally:
+        for task in tasks:
+            task.cancel()
