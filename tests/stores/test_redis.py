@@ -5,6 +5,8 @@ import contextlib
 import gc
 import os
 import random
+import subprocess
+import sys
 import threading
 import time
 import warnings
@@ -340,3 +342,30 @@ async def test_a_store_that_is_closed(redis_server: RedisServer) -> None:
     with pytest.raises(StoreUnavailable, match="closed"):
         await anext(store.scan(b"a"))
     await eventually(lambda: clients(redis_server) == 0)
+
+
+async def test_closing_ends_what_is_still_connecting() -> None:
+    """A store is closed at once while a connection is being made to a server that says nothing; no task is left."""
+    silence = asyncio.Event()
+
+    async def say_nothing(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await silence.wait()
+        writer.close()
+
+    async with await asyncio.start_server(say_nothing, "127.0.0.1", 0) as server:
+        async with opened(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}?timeout=0.05") as store:
+            with pytest.raises(StoreTimeout):
+                await store.get_many((b"a",))
+            begin = time.perf_counter()
+        assert time.perf_counter() - begin < 0.5
+        silence.set()
+
+
+def test_a_missing_package_is_named() -> None:
+    """Without redis-py, both ways to a store say what to install."""
+    for way in ("from asynccache.stores import RedisStore", "import asynccache.stores as s; s.open_store('redis://h')"):
+        lines = (
+            f"import sys\nsys.modules['redis'] = None\ntry:\n    {way}\nexcept ImportError as error:\n    print(error)"
+        )
+        told = subprocess.run([sys.executable, "-c", lines], capture_output=True, text=True, check=True)
+        assert 'pip install "asynccache[redis]"' in told.stdout
