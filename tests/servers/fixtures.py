@@ -1,8 +1,8 @@
 """Servers as fixtures. Each is started once, when the first test asks for it, and emptied before each test.
 
 A test may kill, pause and stop what it gets: the next one then gets a new one. A test that does harm in another way
-(by a command, say) sets `is_touched` on that server. A test that needs what the machine lacks is skipped, which is said at
-the end of the run; with ASYNCCACHE_TEST_SERVERS=all it is a failure.
+(by a command, say) sets `is_touched` on that server. A test that needs what the machine lacks is skipped, which is said
+at the end of the run; with ASYNCCACHE_TEST_SERVERS=all it is a failure.
 
 For a server with a password, a certificate or other options, use the classes as context managers.
 

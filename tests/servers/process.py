@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
+from tests.servers.survivors import note_ended, note_started
+
 HOST = "127.0.0.1"
 
 
@@ -68,6 +70,7 @@ class Server(abc.ABC):
             self._process = subprocess.Popen(
                 self.command(), cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
             )
+        note_started(self._process.pid)
 
     def wait_until(self, holds: Callable[[], bool]) -> None:
         """Ask again and again, until it holds, the process ends, or patience does."""
@@ -108,7 +111,7 @@ class Server(abc.ABC):
 
     def _end(self, how: signal.Signals) -> None:
         self.is_touched = True
-        if self._process is None:
+        if self._process is None or self._process.returncode is not None:
             return
         self._process.send_signal(how)
         self._process.send_signal(signal.SIGCONT)  # what is paused hears nothing
@@ -117,6 +120,7 @@ class Server(abc.ABC):
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        note_ended(self._process.pid)
 
     def close(self) -> None:
         """End it for good, and take its folder away."""

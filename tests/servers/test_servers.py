@@ -1,12 +1,21 @@
 """Servers for tests are what their tests take them for: ready, empty, and new after harm."""
 
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from tests.servers.fixtures import Kept
 from tests.servers.missing import VARIABLE, program
+from tests.servers.process import attempts
 from tests.servers.redis import RedisServer
 from tests.servers.redis_cluster import RedisCluster
 from tests.servers.redis_sentinel import RedisSentinel
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_a_server_is_emptied_for_the_next_test(kept_redis: Kept[RedisServer]) -> None:
@@ -70,3 +79,27 @@ def test_what_is_missing_is_skipped_or_failed(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv(VARIABLE, "all")
     with pytest.raises(pytest.fail.Exception, match="no-such-server is missing: install it"):
         program("no-such-server", "install it")
+
+
+def test_servers_end_with_a_run_that_is_killed(redis_server: RedisServer) -> None:
+    """A test run that is killed leaves no server behind."""
+    begin = "from tests.servers.redis import RedisServer; import sys; server = RedisServer().start()"
+    script = f"{begin}; print(server.pid, server.folder, flush=True); sys.stdin.read()"
+    with subprocess.Popen(
+        [sys.executable, "-c", script], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as run:
+        assert run.stdout is not None
+        pid, folder = run.stdout.readline().split()
+        os.kill(int(pid), 0)
+        run.kill()
+
+    shutil.rmtree(folder)
+    assert any(not exists(int(pid)) for _ in attempts(10))
+
+
+def exists(pid: int) -> bool:
+    """Whether a process runs; one that has ended and was not collected does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
