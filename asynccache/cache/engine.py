@@ -169,10 +169,17 @@ class Engine:
         scope = plan.scope[-1] if plan.scope else None
         get, get_or_load = self.lookups.compiled[scope is not None]
 
+        copier, flights, switch = self.options.copier, self.tier.flights, self.switch
+        # Where nothing is kept in process, every read comes here.
+        give = self.get if self.shared is None or self.options.stores else self.shared.get_alone
+
         async def get_slowly(key: Any, args: tuple[Any, Any], _kwargs: object) -> Any:
-            self.refuse_closed()
-            found = MISSING if self.switch.used and self.switch.mode() is not None else await self.get(plan, key)
-            return args[1] if found is MISSING else self.copy(found)
+            if flights.closed:
+                self.refuse_closed()
+            found = MISSING if switch.used and switch.mode() is not None else await give(plan, key)
+            if found is MISSING:
+                return args[1]
+            return found if copier is None else copier(found)
 
         def load(key: Any, args: tuple[Any, Any], options: dict[str, Any]) -> Coroutine[Any, Any, Any]:
             return self.reader.fetch(plan_of(options) if options else plan, key, args[1:], {})
@@ -190,12 +197,12 @@ class Engine:
         """Give a fresh value, from wherever there is one, `MISSING` if there is none."""
         if self.shared is None:
             return self.tier.get(key)
-        found = self.tier.get(key) if self.options.stores else MISSING
+        found = self.tier.get(key)
         if found is MISSING:
             found = await self.shared.get(plan, key)
-            counts = self.tier.flights.counts
-            counts.hits += found is not MISSING
-            counts.misses += (found is MISSING) - self.options.stores
+            if found is not MISSING:
+                self.tier.flights.counts.misses -= 1
+                self.tier.flights.counts.hits += 1
         return found
 
     async def get_many(self, plan: Plan, keys: Iterable[Any]) -> dict[Any, Any]:

@@ -156,7 +156,8 @@ class JsonCodec:
 
     def decode(self, data: bytes) -> object:
         """Read a value, as `Codec` says."""
-        if b'"$' in data or b"\\u" in data:  # an escape can hide a tag
+        # An escape can hide a tag. One byte is looked for much faster than two.
+        if (b"$" in data and b'"$' in data) or (b"\\" in data and b"\\u" in data):
             return typed_json.decode(data)
         try:
             text = data.decode("utf-8", "surrogatepass")

@@ -210,7 +210,14 @@ class Sealer:
         if key_size != len(key) or not data.startswith(key, _HEADER.size):
             raise Unopenable("key")
         generations: tuple[tuple[bytes, bytes], ...] = ()
-        if count:
+        if count == 1:  # as most have, and the loop takes its time
+            begin = start + _GENERATION.size
+            if begin > end:
+                raise Unopenable("length")
+            name_size, generation = _GENERATION.unpack_from(data, start)
+            start = begin + name_size
+            generations = ((data[begin:start], generation),)
+        elif count:
             generations, start = _unpacked(data, start, end, count)
         if start + stored != end:
             raise Unopenable("length")

@@ -33,7 +33,7 @@ class GenerationReader:
         Raises:
             StoreError: they cannot be read.
         """
-        versions = {record: self._link.records.known(record) for record in records}
+        versions = self._link.records.known_of(records)
         unknown = [record for record, generation in versions.items() if generation is None]
         if unknown:
             replies = self._link.outbox.laid_over(await self._link.store.get_many(unknown), unknown)
@@ -48,12 +48,16 @@ class GenerationReader:
         since: int,
     ) -> None:
         """Note in `versions` what the store's replies say of records."""
+        is_live = self._link.records.is_live()
         for record in records:
-            data = replies.get(record)
-            generation = None if data is None else self._opened.get(data) or self._open(record, data)
-            versions[record] = generation
-            if generation is not None:
+            versions[record] = generation = self.newest(record, replies)
+            if is_live and generation is not None:
                 self._link.records.learn(record, generation, since)
+
+    def newest(self, record: bytes, replies: dict[bytes, bytes]) -> Generation | None:
+        """Give what the store's replies say of a record; None if it is missing."""
+        data = replies.get(record)
+        return None if data is None else self._opened.get(data) or self._open(record, data)
 
     def _open(self, record: bytes, data: bytes) -> Generation | None:
         try:

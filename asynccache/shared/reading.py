@@ -14,7 +14,7 @@ from asynccache.core.remembered_error import RememberedError
 from asynccache.errors import StoreError
 from asynccache.flight.plan import Plan
 from asynccache.memory.appraisal import Terms
-from asynccache.protocols import MISSING
+from asynccache.protocols import MISSING, Missing
 from asynccache.serializers.codecs import Codec
 from asynccache.serializers.envelope import STAMP, Envelope, Kind
 from asynccache.serializers.off_loop import LARGE, decode_off_loop, open_off_loop
@@ -47,6 +47,10 @@ class Found:
     age: float
     load_time: float
     records: tuple[bytes, ...]
+
+    def is_fresh(self) -> bool:
+        """Tell whether it is a fresh value, and no error."""
+        return self.left > 0 and self.value.__class__ is not RememberedError
 
     def terms(self, keys: KeySpace, held: float | None) -> Terms:
         """Tell on what terms it is kept in process.
@@ -94,6 +98,46 @@ class Reader:
         self._link = link
         self._generations = generations
 
+    async def fresh_value(self, plan: Plan, key: Any) -> Any | Missing:
+        """Give the value of one key if it is fresh, for a reader who needs to know nothing else.
+
+        Raises:
+            TypeError: the key cannot be spelled.
+        """
+        link = self._link
+        spelled = link.keys.value(key, plan.name)
+        records = self.records_of(plan)
+        asked = [spelled, *records]
+        try:
+            replies = await link.store.get_many(asked)
+        except StoreError:
+            link.counts.errors += 1
+            return MISSING
+        if link.outbox.owed or link.outbox.behind:
+            replies = link.outbox.laid_over(replies, asked)
+        data = replies.get(spelled)
+        if data is None:
+            return MISSING
+        if len(data) < LARGE:
+            try:
+                envelope = link.sealer.open(spelled, data)
+                if envelope.kind is not Kind.VALUE or envelope.fresh_until <= link.wall():
+                    return MISSING
+                for record, version in envelope.generations:
+                    generation = self._generations.newest(record, replies)
+                    if generation is None or generation.version != version:
+                        break
+                else:
+                    return self._codec(plan, envelope).decode(envelope.payload)
+            except Unopenable as error:
+                link.counts.unreadable[error.reason] += 1
+                return MISSING
+            except Undecodable:
+                link.counts.unreadable["payload"] += 1
+                return MISSING
+        found = (await self.ask_one(plan, key, 0)).found  # it is large, or depends on records nobody spoke of
+        return found.value if found is not None and found.is_fresh() else MISSING
+
     async def ask_one(self, plan: Plan, key: Any, since: int) -> Reading:
         """Ask for one key: what `ask` does, where speed counts.
 
@@ -108,21 +152,18 @@ class Reader:
         link = self._link
         spelled = link.keys.value(key, plan.name)
         reading = Reading(spelled, since, link.wall())
-        versions: dict[bytes, Generation | None] = {}
-        asked = [spelled]
-        for record in self.records_of(plan):
-            versions[record] = generation = link.records.known(record)
-            if generation is None:
-                asked.append(record)
+        versions = link.records.known_of(self.records_of(plan))
+        unknown = [record for record, generation in versions.items() if generation is None]
+        asked = [spelled, *unknown]
         try:
             replies = await link.store.get_many(asked)
         except StoreError:
             link.counts.errors += 1
             return reading
-        if link.outbox.is_in_use:
+        if link.outbox.owed or link.outbox.behind:
             replies = link.outbox.laid_over(replies, asked)
-        if len(asked) > 1:
-            self._generations.learn(asked[1:], replies, versions, since)
+        if unknown:
+            self._generations.learn(unknown, replies, versions, since)
         reading.is_known = True
         reading.versions = versions
         data = replies.get(spelled)
@@ -146,7 +187,7 @@ class Reader:
         link = self._link
         now = link.wall()
         readings = {key: Reading(link.keys.value(key, plan.name), since, now) for key in keys}
-        versions = {record: link.records.known(record) for record in self.records_of(plan)}
+        versions = link.records.known_of(self.records_of(plan))
         unknown = [record for record, generation in versions.items() if generation is None]
         asked = [reading.key for reading in readings.values()] + unknown
         try:
@@ -166,7 +207,7 @@ class Reader:
 
     def records_of(self, plan: Plan) -> tuple[bytes, ...]:
         """Give the keys of the records that values of a plan are known to depend on before they are loaded."""
-        records = shared_plan(plan).scope_records
+        records: tuple[bytes, ...] = plan.beyond.scope_records  # type: ignore[union-attr]
         if not plan.tags or callable(plan.tags):
             return records
         return records + tuple([self._link.keys.tag(name) for name in plan.tags])

@@ -7,7 +7,7 @@ had when its load began; if one of them is missing, it is not. So losing a recor
 While the feed is live, a version once read is known until the feed tells of a change; else it is read with every value.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple
 
 from asynccache.shared.changes import Changes
@@ -52,6 +52,12 @@ class Records:
     def known(self, key: bytes) -> Generation | None:
         """Give what is known of a record, if that can be relied on."""
         return self._known.get(key) if self.is_live() else None
+
+    def known_of(self, keys: Sequence[bytes]) -> dict[bytes, Generation | None]:
+        """Give what is known of records, None for what is not or cannot be relied on."""
+        if not self._known or not self.is_live():
+            return dict.fromkeys(keys)
+        return {key: self._known.get(key) for key in keys}
 
     def learn(self, key: bytes, generation: Generation, since: int) -> None:
         """Note what was read, unless it may have changed since the read began."""

@@ -12,7 +12,6 @@ from dataclasses import replace
 from typing import Any, Final
 
 from asynccache.core.generations import Tags
-from asynccache.core.remembered_error import RememberedError
 from asynccache.errors import StoreError, StoreTimeout
 from asynccache.flight.plan import Plan
 from asynccache.locks.keeper import LeaseKeeper
@@ -86,8 +85,6 @@ class SharedTier:
         """Give a fresh value of the store, and keep it in process."""
         if self._keeps:
             self._coherence.ensure()
-        elif not self._coherence.is_live():  # nothing is kept here that news could be about
-            return self._value(_fresh(await self._reader.ask_one(plan, key, 0)))
         since = self._link.changes.begin()
         try:
             reading = await self._reader.ask_one(plan, key, since)
@@ -97,6 +94,23 @@ class SharedTier:
         finally:
             self._link.changes.end()
         return self._value(found)
+
+    async def get_alone(self, plan: Plan, key: Any) -> Any | Missing:
+        """Do as `get` does, where nothing is kept in process, and count it as a hit or miss of the cache."""
+        if self._coherence.is_live():  # which records are learned by
+            value = await self.get(plan, key)
+        else:
+            value = await self._reader.fresh_value(plan, key)
+            if value is MISSING:
+                self._link.counts.misses += 1
+            else:
+                self._link.counts.hits += 1
+        counts = self._memory.flights.counts
+        if value is MISSING:
+            counts.misses += 1
+        else:
+            counts.hits += 1
+        return value
 
     def _value(self, found: Found | None) -> Any | Missing:
         if found is None:
@@ -291,4 +305,4 @@ class SharedTier:
 
 def _fresh(reading: Reading) -> Found | None:
     found = reading.found
-    return None if found is None or found.left <= 0 or isinstance(found.value, RememberedError) else found
+    return None if found is None or not found.is_fresh() else found
