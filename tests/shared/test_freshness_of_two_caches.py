@@ -307,3 +307,19 @@ async def test_jitter_is_drawn_once_for_all(world: World) -> None:
         assert lasting == await a.cache.get_many(range(30))
         world.clock.advance(1)
     assert lasting == {}
+
+
+async def test_an_old_value_of_a_store_that_answers_at_once_is_served() -> None:
+    """An old value is served at once, also if the store answers before the caller has begun to wait."""
+    source = HeldSource("old")
+    source.go_on.set()
+    async with World(is_near=True, ttl=10, stale=30) as world:
+        a, b = await world.pair()
+        await a.cache.get_or_load("key", source)
+        world.clock.advance(11)
+        source.go_on.clear()
+        try:
+            assert await within_reach(b.cache.get_or_load("key", source)) == "old"
+        finally:
+            source.go_on.set()
+            await turns()

@@ -325,9 +325,7 @@ async def test_an_outage_beside_a_read(world: World, tier: dict[str, Any]) -> No
     assert await a.cache.get("key") == "new"
 
 
-async def test_an_outage_is_not_told_to_the_log_again_and_again(
-    world: World, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_an_outage_is_not_told_to_the_log_again_and_again(world: World, caplog: pytest.LogCaptureFixture) -> None:
     """A store that is away fills no log, and nothing private gets there."""
     a = await world.process()
     go_down(a)

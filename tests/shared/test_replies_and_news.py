@@ -82,7 +82,7 @@ def _news_first(reader: Process) -> None:
 
 
 @pytest.mark.one_loop
-@pytest.mark.parametrize("read", [_get, _get_many, _get_or_load, _peek])
+@pytest.mark.parametrize("read", READS)
 @pytest.mark.parametrize("write", WRITES)
 @pytest.mark.parametrize("tier", TIERS)
 @pytest.mark.parametrize("first", [_reply_first, _news_first])
@@ -90,13 +90,6 @@ async def test_whatever_comes_first_nothing_old_is_kept(
     world: World, first: Callable[[Process], None], tier: str, write: Write, read: Read
 ) -> None:
     """A reply that was under way when another process wrote is not kept, whether the news was faster or slower."""
-    await overtaken_reply(world, first, tier, write, read)
-
-
-async def overtaken_reply(
-    world: World, first: Callable[[Process], None], tier: str, write: Write, read: Read
-) -> None:
-    """Hold a reply back while another process writes, and look for what is old when all is quiet."""
     writer, reader = await world.pair(**TIERS[tier])
     await writer.cache.set("key", "old", tags=["tag"])
     await turns()
@@ -117,15 +110,10 @@ async def overtaken_reply(
 
 @pytest.mark.one_loop
 @pytest.mark.parametrize("write", [_invalidate, _clear])
-@pytest.mark.parametrize("tier", ["two tiers", "the store alone", "fleet"])
+@pytest.mark.parametrize("tier", TIERS)
 @pytest.mark.parametrize("read", READS)
 async def test_an_old_record_is_not_learned(world: World, read: Read, tier: str, write: Write) -> None:
     """News of a tag or a clear that overtakes the reply with the record makes the reply worthless for later reads."""
-    await overtaken_record(world, read, tier, write)
-
-
-async def overtaken_record(world: World, read: Read, tier: str, write: Write) -> None:
-    """Hold a reply with a record back while another process invalidates, and look for what is still believed."""
     writer, reader = await world.pair(**TIERS[tier])
     reader.wire.hold("listen")
     await reader.cache.get_or_load("beside", Source(1))  # and listens from then on, if it is of any use to it

@@ -470,3 +470,18 @@ async def test_stats_tell_what_the_store_was_asked(world: World) -> None:
     assert shared is not None
     assert (shared.hits, shared.misses, shared.errors, shared.is_coherent) == (1, 1, 0, True)
     assert (b.cache.stats().hits, b.cache.stats().misses) == (2, 1)
+
+
+async def test_the_first_bulk_load_of_all_is_stored_whole() -> None:
+    """Of the very first loads in an empty store nothing is lost, though they make the record of the whole cache."""
+    async with World(is_near=True) as world:
+        a, b = await world.pair()
+        asked: list[list[str]] = []
+
+        async def load_many(keys: list[str]) -> dict[str, str]:
+            asked.append(keys)
+            return {key: key.upper() for key in keys}
+
+        await a.cache.get_or_load_many(["a", "b"], load_many)
+        await b.cache.get_or_load_many(["a", "b"], load_many)
+        assert asked == [["a", "b"]]

@@ -3,6 +3,8 @@
 import asyncio
 from typing import Final
 
+import pytest
+
 from asynccache.shared.outbox import MOST_BEHIND
 from asynccache.stats import SharedStats
 from tests.shared.world import Process, Source, World, turns, within_reach
@@ -109,6 +111,7 @@ async def test_what_waits_for_too_long_is_refused_by_the_store(world: World) -> 
     assert await a.cache.get_many(["set", "deleted"]) == {"set": "new"}
 
 
+@pytest.mark.one_loop
 async def test_what_waits_is_written_when_the_store_is_back(world: World) -> None:
     """Values that could not be written are written later, and nobody loads them again."""
     a = await world.process(**BEHIND)
@@ -151,6 +154,7 @@ async def test_closing_writes_what_waits(world: World) -> None:
     assert len(await b.cache.get_many(range(600))) == 600
 
 
+@pytest.mark.one_loop
 async def test_closing_without_the_store_counts_what_is_dropped(world: World) -> None:
     """A cache that is closed while the store is away does not wait for it."""
     a = await world.process(**BEHIND)
