@@ -4,13 +4,20 @@ Decides the parameters of a URL, and what is taken over from a client: where its
 connections are not used, as they may be all in use when a cache needs one; so a client is never closed by a store.
 """
 
+import asyncio
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias, cast
 
 from redis import asyncio as redis
-from redis.asyncio.connection import AbstractConnection, Connection, SSLConnection, UnixDomainSocketConnection
+from redis.asyncio.connection import (
+    AbstractConnection,
+    Connection,
+    RedisSSLContext,
+    SSLConnection,
+    UnixDomainSocketConnection,
+)
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import SentinelConnectionPool
 from redis.backoff import NoBackoff
@@ -56,6 +63,7 @@ class Access:
     sentinel_settings: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
     is_cluster: bool = False
     timeout: float = DEFAULT_TIMEOUT
+    _certificates: dict[str, RedisSSLContext] = field(default_factory=dict[str, RedisSSLContext], repr=False)
 
     @property
     def name(self) -> str:
@@ -73,9 +81,8 @@ class Access:
         Raises:
             RedisError: the server cannot be reached, or does not let us in.
         """
-        return await _connect(
-            self.connection_class, {**self.settings, **_where(self.connection_class, address), **more}
-        )
+        kind = self.connection_class
+        return await self._connect(kind, {**self.settings, **_where(kind, address), **more}, "server")
 
     async def connect_to_sentinel(self, address: Address) -> AbstractConnection:
         """Make a connection to a sentinel, ready for use.
@@ -85,17 +92,26 @@ class Access:
         """
         settings = dict(self.sentinel_settings)
         kind = SSLConnection if settings.pop("ssl", False) else Connection
-        return await _connect(kind, {**settings, **_where(kind, address)})
+        return await self._connect(kind, {**settings, **_where(kind, address)}, "sentinel")
+
+    async def _connect(
+        self, kind: type[AbstractConnection], settings: Mapping[str, Any], whom: str
+    ) -> AbstractConnection:
+        ours: dict[str, Any] = {
+            "protocol": 2, "retry": Retry(NoBackoff(), 0), "socket_timeout": None, "socket_connect_timeout": CONNECTING,
+        }  # fmt: skip
+        ours.update(settings)
+        connection = kind(**ours)
+        if isinstance(connection, SSLConnection):
+            certificates = connection.ssl_context = self._certificates.setdefault(whom, connection.ssl_context)
+            if certificates.context is None:  # to read all authorities takes tens of milliseconds  # pyright: ignore[reportUnknownMemberType]
+                await asyncio.to_thread(_read, certificates)
+        await connection.connect()  # type: ignore[no-untyped-call]  # redis-py leaves its annotations away here
+        return connection
 
 
-async def _connect(kind: type[AbstractConnection], settings: Mapping[str, Any]) -> AbstractConnection:
-    ours: dict[str, Any] = {
-        "protocol": 2, "retry": Retry(NoBackoff(), 0), "socket_timeout": None, "socket_connect_timeout": CONNECTING,
-    }  # fmt: skip
-    ours.update(settings)
-    connection = kind(**ours)
-    await connection.connect()  # type: ignore[no-untyped-call]  # redis-py leaves its annotations away here
-    return connection
+def _read(certificates: RedisSSLContext) -> None:
+    certificates.get()  # pyright: ignore[reportUnknownMemberType]
 
 
 def place(address: Address) -> str:
