@@ -104,7 +104,8 @@ class Access:
         connection = kind(**ours)
         if isinstance(connection, SSLConnection):
             certificates = connection.ssl_context = self._certificates.setdefault(whom, connection.ssl_context)
-            if certificates.context is None:  # to read all authorities takes tens of milliseconds  # pyright: ignore[reportUnknownMemberType]
+            # To read all authorities takes tens of milliseconds.
+            if certificates.context is None:  # pyright: ignore[reportUnknownMemberType]
                 await asyncio.to_thread(_read, certificates)
         await connection.connect()  # type: ignore[no-untyped-call]  # redis-py leaves its annotations away here
         return connection
