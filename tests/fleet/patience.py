@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-PATIENCE = 20.0
+PATIENCE = 40.0
 """Seconds after which nothing more is hoped for. The machine may be busy: a test that passes never needs them."""
 
 

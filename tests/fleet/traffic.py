@@ -101,9 +101,9 @@ class Traffic:
         if value is not None and (value[0] != key or not 1 <= value[1] <= self.truth[key]):
             self.wrong.append((key, value))
 
-    async def recover(self) -> None:
+    async def recover(self, *, has_feed: bool = True) -> None:
         """Wait until the caches hear of all changes again, where their store tells of any, and owe nothing."""
-        await eventually(lambda: all(is_sound(cache) for cache in self._caches))
+        await eventually(lambda: all(is_sound(cache, has_feed=has_feed) for cache in self._caches))
 
     async def stale(self) -> dict[int, list[Any]]:
         """Give the keys of which a cache says something old."""
