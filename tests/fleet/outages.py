@@ -58,4 +58,4 @@ class Outage:
     @staticmethod
     async def _says(cache: Cache, key: str, value: object) -> bool:
         place = cache.namespace("part") if key == "cleared" else cache
-        return await place.get(key) == value
+        return bool(await place.get(key) == value)

@@ -1,13 +1,13 @@
 """Races of a reader with a writer: each read is under way while its key changes, and the reply comes by slow ways.
 
-A race ends when all news have arrived: news of one server come in order, so those of a mark, written last, are the last.
-What the reader then says has to be what was written.
+A race ends when all news have arrived: news of one server come in order, so those of a mark, written last, are the
+last. What the reader then says has to be what was written.
 """
 
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, TypeAlias
 
 from asynccache import Cache
@@ -47,7 +47,7 @@ class TwoWays:
         """Give what is kept."""
         return await self._values.get_many(keys)
 
-    async def set_many(self, items: dict[bytes, Item]) -> None:
+    async def set_many(self, items: Mapping[bytes, Item]) -> None:
         """Keep these."""
         await self._values.set_many(items)
 

@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.one_loop
 
 TIMEOUT = 0.1
 BUDGET = 10 * TIMEOUT + 3
-"""Seconds. A call makes at most four requests; the rest is for a busy machine. Without a budget it would be a minute."""
+"""Seconds. A call makes at most four requests; the rest is for a busy machine. Without a budget it is a minute."""
 
 CONNECTIONS = 4 + 1 + 1
 """Of one cache, at most: for reads, for changes, for news."""
@@ -30,7 +31,7 @@ async def several_resets(proxy: FaultProxy) -> None:
         await asyncio.sleep(0.05)
 
 
-def fault(apply: Callable[[FaultProxy], object]) -> Callable[[FaultProxy], Awaitable[None]]:
+def fault(apply: Callable[[FaultProxy], object]) -> Callable[[FaultProxy], Coroutine[Any, Any, None]]:
     """Make a fault of what begins it: it lasts for a second, in which calls are made all the time."""
 
     async def last(proxy: FaultProxy) -> None:
@@ -40,7 +41,7 @@ def fault(apply: Callable[[FaultProxy], object]) -> Callable[[FaultProxy], Await
     return last
 
 
-FAULTS: dict[str, Callable[[FaultProxy], Awaitable[None]]] = {
+FAULTS: dict[str, Callable[[FaultProxy], Coroutine[Any, Any, None]]] = {
     "slow": fault(lambda proxy: proxy.latency(0.0, 0.09)),
     "too slow": fault(lambda proxy: proxy.latency(0.2, 0.3)),
     "chopped": fault(lambda proxy: proxy.chop(7)),
@@ -55,11 +56,11 @@ FAULTS: dict[str, Callable[[FaultProxy], Awaitable[None]]] = {
 
 
 @contextlib.asynccontextmanager
-async def on_a_bad_network(server: RedisServer, **options: int) -> AsyncIterator[tuple[FaultProxy, Cache, Cache]]:
+async def on_a_bad_network(server: RedisServer, maxsize: int = 1_024) -> AsyncIterator[tuple[FaultProxy, Cache, Cache]]:
     """A cache behind a proxy, and one in the server's neighbourhood."""
     with FaultProxy(server.port) as proxy:
         async with (
-            Cache(f"redis://{proxy.address}/0?timeout={TIMEOUT}", namespace="shop", **options) as far,
+            Cache(f"redis://{proxy.address}/0?timeout={TIMEOUT}", namespace="shop", maxsize=maxsize) as far,
             Cache(f"{server.url}?timeout=5", namespace="shop") as near,
         ):
             yield proxy, far, near

@@ -1,4 +1,4 @@
-"""Four processes with 100 callers each of one cold key: one load for all, and never a caller that hangs or is failed."""
+"""Four processes with 100 callers each of one cold key: one load for all, and no caller that hangs or is failed."""
 
 from pathlib import Path
 from typing import Protocol

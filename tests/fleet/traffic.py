@@ -1,7 +1,7 @@
 """Traffic of two caches on one store, with a source that says what is true, and a record of what callers met.
 
-Every value names its key and its version, so a value of another key, or one that never was, is seen at once. Each key is
-changed by one of the caches only, so what is newest is never in doubt; both read all keys.
+Every value names its key and its version, so a value of another key, or one that never was, is seen at once. Each key
+is changed by one of the caches only, so what is newest is never in doubt; both read all keys.
 """
 
 import asyncio
