@@ -1,7 +1,7 @@
 """For the tests of applications that cache, and of stores of one's own.
 
 A clock that passes when told, a look at what is in the air, a store that misbehaves when told, and the promises of
-stores as tests. The latter need pytest and pytest-asyncio, and are imported when they are asked for.
+stores, caches and locks as tests. The latter need pytest and pytest-asyncio, and are imported when they are asked for.
 """
 
 import importlib
@@ -13,20 +13,28 @@ from asynccache.testing.clock import ManualClock
 
 if TYPE_CHECKING:
     from asynccache.testing.contracts import (
+        CacheContract,
         ConditionsContract,
         CountersContract,
         FeedContract,
+        FleetContract,
+        LockContract,
         ScanContract,
+        SharedCacheContract,
         StoreContract,
     )
 
 __all__ = [
+    "CacheContract",
     "Chaos",
     "ConditionsContract",
     "CountersContract",
     "FeedContract",
+    "FleetContract",
+    "LockContract",
     "ManualClock",
     "ScanContract",
+    "SharedCacheContract",
     "StoreContract",
     "live_flights",
 ]
