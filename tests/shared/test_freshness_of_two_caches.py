@@ -256,7 +256,7 @@ async def test_get_gives_no_old_values(world: World) -> None:
 
 
 async def test_a_set_replaces_an_old_value_for_all(world: World) -> None:
-    """Who reads while an old value is being refreshed is given what was set meanwhile, and the refresh stores nothing."""
+    """Who reads after a set is given what was set, though a refresh was under way, which then stores nothing."""
     a, b = await world.pair(ttl=10, stale=30)
     source = HeldSource("old")
     source.go_on.set()
@@ -297,7 +297,7 @@ async def test_a_renewed_value_is_renewed_for_all(world: World) -> None:
 
 
 async def test_jitter_is_drawn_once_for_all(world: World) -> None:
-    """With `jitter` a value lasts as long in each process: the chance is drawn when it is stored, not when it is read."""
+    """With `jitter` a value lasts as long in each process: the chance is drawn when it is stored."""
     a, b = await world.pair(ttl=10, jitter=10)
     for number in range(30):
         await a.cache.set(number, "value")

@@ -256,7 +256,7 @@ async def test_a_deletion_whose_caller_has_gone_is_owed(world: World) -> None:
 async def test_too_much_that_is_owed_becomes_one_thing(world: World) -> None:
     """More invalidations than can be remembered make the whole cache invalid: none is forgotten."""
     a, b = await world.pair()
-    await b.cache.set_many({number: "old" for number in range(0, MOST_OWED + 10, 1_000)})
+    await b.cache.set_many(dict.fromkeys(range(0, MOST_OWED + 10, 1_000), "old"))
     go_down(a)
     for some in range(0, MOST_OWED + 10, 1_000):
         await a.cache.delete_many(range(some, min(some + 1_000, MOST_OWED + 10)))

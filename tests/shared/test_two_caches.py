@@ -264,8 +264,8 @@ async def test_a_refused_value_takes_the_old_one_with_it(world: World) -> None:
     source = Source("")
     assert await a.cache.get_or_load("key", source, store_if=bool) == ""
     await turns()
-    source.error = OSError()
-    with pytest.raises(OSError):
+    source.error = OSError("down")
+    with pytest.raises(OSError, match="down"):
         await b.cache.get_or_load("key", source)
     assert await world.stored("key") is None
 

@@ -1,7 +1,7 @@
 """`write="behind"`: callers do not wait for the store; what waits is sent in time, dropped in count, or overtaken."""
 
 import asyncio
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -9,7 +9,7 @@ from asynccache.shared.outbox import MOST_BEHIND
 from asynccache.stats import SharedStats
 from tests.shared.world import Process, Source, World, turns, within_reach
 
-BEHIND: Final = {"write": "behind"}
+BEHIND: Final[dict[str, Any]] = {"write": "behind"}
 
 
 def shared(process: Process) -> SharedStats:
