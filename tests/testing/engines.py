@@ -1,4 +1,4 @@
-"""Where the contracts of caches and locks are tried: each engine gives the URL of a store to the test that asks for it."""
+"""Where the contracts of caches and locks are tried: engines that give a URL to tests that inherit them."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

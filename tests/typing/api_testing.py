@@ -2,16 +2,21 @@
 """What type checkers make of `asynccache.testing`. See `api.py` for how to read this."""
 
 from collections import Counter
-from typing import assert_type
+from typing import Any, assert_type
 
+from asynccache import Cache
 from asynccache.stores import MemoryStore, Store, SupportsFeed
 from asynccache.testing import (
+    CacheContract,
     Chaos,
     ConditionsContract,
     CountersContract,
     FeedContract,
+    FleetContract,
+    LockContract,
     ManualClock,
     ScanContract,
+    SharedCacheContract,
     StoreContract,
 )
 
@@ -26,6 +31,28 @@ class MyContract(ConditionsContract, CountersContract, FeedContract, ScanContrac
     async def make_store(self) -> Store:
         """Make one."""
         return MemoryStore("mine")
+
+
+class MyCacheContract(FleetContract):
+    """All that a cache may promise."""
+
+    patience = 5
+
+    async def make_cache(self, **options: Any) -> Cache:
+        """Make one."""
+        return Cache("memory://mine", **options)
+
+
+class MyLockContract(LockContract):
+    """What locks promise."""
+
+    async def make_store(self) -> Store:
+        """Make one."""
+        return MemoryStore("mine")
+
+
+all_of_a_cache: list[type[CacheContract]] = [CacheContract, SharedCacheContract, FleetContract]
+no_store: type[StoreContract] = CacheContract  # type: ignore[assignment]
 
 
 class WrongContract(StoreContract):

@@ -3,7 +3,6 @@
 import contextlib
 
 from asynccache.cache.cache import Cache
-from asynccache.testing.contracts.cache_base import CacheTests
 from asynccache.testing.contracts.cache_groups import FunctionTests, GroupTests
 from asynccache.testing.contracts.cache_loads import LoadTests
 from asynccache.testing.contracts.cache_values import TimeTests, ValueTests

@@ -13,7 +13,9 @@ from typing import Any, Final, TypeVar
 
 import pytest
 
-from asynccache.cache.cache import Cache
+from asynccache.cache.cache import Cache, works_of
+from asynccache.cache.engine import Engine
+from asynccache.stores.contract import Store, SupportsFeed
 
 T = TypeVar("T")
 
@@ -105,8 +107,18 @@ class CacheTests:
 
     @contextlib.asynccontextmanager
     async def opened(self, **options: Any) -> AsyncGenerator[Cache, None]:
-        """Make a cache, and close it."""
+        """Make a cache that hears of changes, if its store tells of them, and close it.
+
+        Before that, a cache of many cannot know whether what it is loading has changed, and may load it twice.
+        """
         async with await self.make_cache(**{**self.options_of_all(), **options}) as cache:
+            if listens(cache):
+
+                async def hears() -> bool:
+                    shared = cache.stats().shared
+                    return shared is not None and shared.is_coherent
+
+                await self.eventually(hears, leap=0)
             yield cache
 
     async def soon(self, awaitable: Awaitable[T]) -> T:
@@ -114,13 +126,13 @@ class CacheTests:
         async with asyncio.timeout(self.patience):
             return await awaitable
 
-    async def eventually(self, holds: Callable[[], Awaitable[bool]]) -> None:
+    async def eventually(self, holds: Callable[[], Awaitable[bool]], *, leap: float = LEAP) -> None:
         """Ask until it holds. The time of caches leaps meanwhile: leave values enough of it."""
         deadline = time.monotonic() + self.patience
         while not await holds():
             assert time.monotonic() < deadline, "this should have happened long ago"
             await asyncio.sleep(STEP)
-            self.clock.leap(LEAP)
+            self.clock.leap(leap)
 
     async def leap(self, cache: Cache, by: float) -> None:
         """Let `by` seconds be over, for a cache of which all that it has to write has been written."""
@@ -147,6 +159,18 @@ class CacheTests:
             return await cache.get_many(keys) == {}
 
         await self.eventually(are_gone)
+
+
+def listens(cache: Cache) -> bool:
+    """Tell whether a cache listens for changes: if there may be something in process that they are about."""
+    works, _, _ = works_of(cache)
+    return (
+        works.options.stores and works.shared_options.local_seconds != 0 and isinstance(_store_of(works), SupportsFeed)
+    )
+
+
+def _store_of(works: Engine) -> Store | None:
+    return None if works.shared is None else works.shared._link.store  # pyright: ignore[reportPrivateUsage]  # one house
 
 
 async def turns(count: int = 20) -> None:

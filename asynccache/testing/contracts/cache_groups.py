@@ -23,6 +23,18 @@ async def _invalidate(cache: Cache) -> None:
     await cache.invalidate_tags("tag")
 
 
+def _named_by_value(value: str) -> list[str]:
+    return [value]
+
+
+def _tags_of_price(_price: float, sku: str) -> list[str]:
+    return [f"product {sku}"]
+
+
+def _tags_of_text(_text: str, sku: str, _language: str) -> list[str]:
+    return [f"product {sku}"]
+
+
 FORGETTING: Final[dict[str, Forget]] = {"clear": _clear, "invalidate_tags": _invalidate}
 """Two ways to forget what bears the tag "tag"."""
 
@@ -97,7 +109,7 @@ class GroupTests(CacheTests):
             return "value"
 
         async with self.opened() as cache:
-            await cache.get_or_load("function", Source("user 7"), tags=lambda value: [value])
+            await cache.get_or_load("function", Source("user 7"), tags=_named_by_value)
             await cache.get_or_load("load", load)
             await cache.invalidate_tags("user 7")
             assert await cache.get_many(["function", "load"]) == {"load": "value"}
@@ -172,12 +184,12 @@ class FunctionTests(CacheTests):
         computed: list[str] = []
         async with self.opened() as cache:
 
-            @async_cached(cache=cache, tags=lambda _, sku: [f"product {sku}"])
+            @async_cached(cache=cache, tags=_tags_of_price)
             async def price(sku: str) -> float:
                 computed.append(f"price of {sku}")
                 return 9.99
 
-            @async_cached(cache=cache, tags=lambda _, sku, language: [f"product {sku}"])
+            @async_cached(cache=cache, tags=_tags_of_text)
             async def text(sku: str, language: str) -> str:
                 computed.append(f"text of {sku}")
                 return f"{sku} in {language}"

@@ -1,7 +1,9 @@
 """What a cache promises of loads, even one that keeps nothing: one load for all who ask, and nobody pays for others."""
 
 import asyncio
-from typing import Any
+import itertools
+from collections.abc import AsyncIterator
+from typing import Any, TypeVar
 
 import pytest
 
@@ -10,7 +12,16 @@ from asynccache.errors import CacheClosed, LoadCancelled, LoadTimeout, Recursive
 from asynccache.testing.contracts.cache_base import CacheTests, Source, turns
 from asynccache.testing.contracts.interruptions import ended, interrupted
 
+T = TypeVar("T")
+
 CALLERS = 50
+
+
+async def _numbered(tasks: AsyncIterator[T]) -> AsyncIterator[tuple[int, T]]:
+    number = 0
+    async for task in tasks:
+        yield number, task
+        number += 1
 
 
 class LoadTests(CacheTests):
@@ -85,12 +96,12 @@ class LoadTests(CacheTests):
 
     async def test_loads_cancelled_anywhere(self) -> None:
         """However far a call has come when it is cancelled, the next one has the value."""
+        numbers = itertools.count()
         async with self.opened() as cache:
-            number = 0
-            async for task in interrupted(lambda: cache.get_or_load(number, Source(number))):
+            tasks = interrupted(lambda: cache.get_or_load((number := next(numbers)), Source(number)))
+            async for number, task in _numbered(tasks):
                 await ended(task)
                 assert await self.soon(cache.get_or_load(number, Source(number))) == number
-                number += 1
 
     async def test_a_load_that_is_cancelled_from_inside(self) -> None:
         """A load that cancels itself is a `LoadCancelled` to callers who were not cancelled."""

@@ -1,4 +1,4 @@
-"""What a store promises on which locks are kept: one holder at a time, whatever becomes of holders and of those who wait."""
+"""What a store promises that keeps locks: one holder at a time, whatever becomes of holders and of those who wait."""
 
 import asyncio
 import contextlib
@@ -23,7 +23,7 @@ LONG = 60.0
 class LockContract(StoreTests):
     """The promises of a store that locks of caches are kept on, as tests.
 
-    A subclass, named `Test…`, says how a store is made, as for `StoreContract`; the store needs conditions and counters.
+    A subclass, named `Test…`, says how a store is made, as for `StoreContract`. It needs conditions and counters.
     """
 
     @contextlib.asynccontextmanager
@@ -123,15 +123,25 @@ class LockContract(StoreTests):
 
     async def test_who_waits_has_it_next(self) -> None:
         """Who waits has the lock soon after it was given back, also if that was on account of an error."""
+
+        async def fail(cache: Cache, begun: "asyncio.Future[int]", go_on: asyncio.Event) -> None:
+            async with cache.lock(NAME, ttl=LONG) as lease:
+                begun.set_result(lease.fence)
+                await go_on.wait()
+                raise ZeroDivisionError
+
+        begun, go_on = asyncio.get_running_loop().create_future(), asyncio.Event()
         async with self.caches() as (here, there):
+            failing = asyncio.ensure_future(fail(here, begun, go_on))
+            await self.soon(begun)
+            waiting = asyncio.ensure_future(self.take(there))
+            await asyncio.sleep(0.05)
+            assert not waiting.done()
+            go_on.set()
             with pytest.raises(ZeroDivisionError):
-                async with here.lock(NAME, ttl=LONG) as lease:
-                    waiting = asyncio.ensure_future(self.take(there))
-                    await asyncio.sleep(0.05)
-                    assert not waiting.done()
-                    raise ZeroDivisionError
+                await failing
             await self.soon(waiting)
-            assert waiting.result() > lease.fence
+            assert waiting.result() > begun.result()
 
     async def test_locks_of_other_names_are_others(self) -> None:
         """Locks of different names, and in different namespaces, have nothing to do with each other."""
@@ -207,11 +217,10 @@ class LockContract(StoreTests):
     async def test_closing_gives_locks_back(self) -> None:
         """A lock whose cache is closed is lost to its holder, and can be had by others at once."""
         begin = time.monotonic()
-        async with self.caches() as (here, there):
-            async with here.lock(NAME, ttl=LONG) as lease:
-                await here.aclose()
-                assert lease.lost.is_set()
-                following = asyncio.ensure_future(self.take(there))
-                await self.soon(following)
-                assert following.result() > lease.fence
+        async with self.caches() as (here, there), here.lock(NAME, ttl=LONG) as lease:
+            await here.aclose()
+            assert lease.lost.is_set()
+            following = asyncio.ensure_future(self.take(there))
+            await self.soon(following)
+            assert following.result() > lease.fence
         assert time.monotonic() - begin < LONG
