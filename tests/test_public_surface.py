@@ -24,9 +24,9 @@ from asynccache.wrapping.controls import CallControls, Controls
 from asynccache.wrapping.shared import SharedControls
 
 PACKAGE: Final = Path(__file__).parents[1] / "asynccache"
-PUBLIC_MODULES: Final = ("asynccache", "asynccache.core", "asynccache.testing")
+PUBLIC_MODULES: Final = ("asynccache", "asynccache.core", "asynccache.stores", "asynccache.testing")
 OPTIONAL: Final = {"aiohttp", "emcache", "hazelcast", "redis", "sqlite3", "uvloop"}
-TOOLS_OF_IMPORTING: Final = {"TYPE_CHECKING", "annotations"}
+TOOLS_OF_IMPORTING: Final = {"Any", "Final", "TYPE_CHECKING", "annotations"}
 
 IMPORT_AND_REPORT: Final = """
 import asyncio, json, sys, threading
