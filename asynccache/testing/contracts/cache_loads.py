@@ -2,7 +2,8 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from typing import Any, TypeVar
 
 import pytest
@@ -236,17 +237,17 @@ class LoadTests(CacheTests):
             await cache.aclose()
             await cache.aclose()
 
-            for call in (
-                cache.get("key"),
-                cache.get_many(["key"]),
-                cache.set("key", "value"),
-                cache.set_many({"key": "value"}),
-                cache.get_or_load("key", Source()),
-            ):
+            calls: tuple[Callable[[], Awaitable[Any]], ...] = (
+                partial(cache.get, "key"),
+                partial(cache.get_many, ["key"]),
+                partial(cache.set, "key", "value"),
+                partial(cache.set_many, {"key": "value"}),
+                partial(cache.get_or_load, "key", Source()),
+                cache.__aenter__,
+            )
+            for call in calls:
                 with pytest.raises(CacheClosed):
-                    await call
-            with pytest.raises(CacheClosed):
-                await cache.__aenter__()
+                    await call()
             await cache.clear()
             assert not await cache.delete("key")
 
