@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import random
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from asynccache import Cache
+from tests.fleet.group_traffic import GroupTraffic
 from tests.fleet.patience import eventually
 from tests.fleet.traffic import Traffic
 from tests.servers.proxy import FaultProxy
@@ -74,11 +76,12 @@ async def test_callers_are_served(redis_server: RedisServer, name: str) -> None:
         async with traffic.flowing():
             await traffic.pass_by(500)
             await FAULTS[name](proxy)
-            proxy.heal()
-            await traffic.pass_by(500)
-            await traffic.recover()
-            await traffic.pass_by(500)
+        # Nothing changes any more: what has changed in the meantime has to be heard of all the same.
+        proxy.heal()
         await traffic.recover()
+        await eventually(lambda: nothing_is_stale(traffic))
+        async with traffic.flowing():
+            await traffic.pass_by(500)
         assert traffic.errors == []
         assert traffic.wrong == []
         assert max(traffic.longest.values()) < BUDGET
@@ -109,3 +112,46 @@ async def test_nobody_waits_for_what_is_known_to_be_away(redis_server: RedisServ
             assert time.monotonic() - begin < 1_000 * TIMEOUT / 10
             assert waited < 50
             await hole
+
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "one load for all": {"coalesce": "fleet", "lease_ttl": 1},
+    "written behind": {"write": "behind"},
+    "old values": {"stale": 30, "ttl": 0.3},
+    "kept for a while": {"local_ttl": 0.5},
+}
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+async def test_a_spell_of_faults(redis_server: RedisServer, name: str) -> None:
+    """After three seconds of one fault on the other, while groups of values are changed, nothing old is left."""
+    chance = random.Random(name)
+    with FaultProxy(redis_server.port) as proxy:
+        options: dict[str, Any] = {"namespace": "shop", **OPTIONS[name]}
+        async with (
+            Cache(f"redis://{proxy.address}/0?timeout={TIMEOUT}", **options) as far,
+            Cache(f"{redis_server.url}?timeout=5", **options) as near,
+        ):
+            traffic = GroupTraffic(far, near, seed=chance.randrange(1_000))
+            async with traffic.flowing():
+                await traffic.pass_by(500)
+                end = time.monotonic() + 3
+                while time.monotonic() < end:
+                    await begin_a_fault(proxy, chance)
+            proxy.heal()
+            await traffic.recover()
+            await eventually(lambda: nothing_is_stale(traffic))
+            assert traffic.errors == []
+            assert traffic.wrong == []
+            assert max(traffic.longest.values()) < BUDGET + options.get("lease_ttl", 0)
+
+
+async def begin_a_fault(proxy: FaultProxy, chance: random.Random) -> None:
+    """Let the network have one fault more, or none, for a moment."""
+    faults: list[Callable[[], None]] = [
+        lambda: proxy.latency(0.0, 0.09), lambda: proxy.latency(0.2, 0.3), lambda: proxy.chop(7), proxy.stall,
+        lambda: proxy.stall("up"), lambda: proxy.stall("down"), lambda: proxy.drop("up"), lambda: proxy.drop("down"),
+        proxy.reset, proxy.cut_off, proxy.heal, proxy.heal, proxy.heal,
+    ]  # fmt: skip
+    chance.choice(faults)()
+    await asyncio.sleep(chance.uniform(0.05, 0.3))

@@ -9,7 +9,7 @@ import contextlib
 import random
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from typing import Any
 
 from asynccache import Cache
@@ -38,6 +38,7 @@ class Traffic:
     def __init__(self, *caches: Cache, seed: int = 0) -> None:
         self._caches = caches
         self._chance = random.Random(seed)
+        self._is_flowing = False
         self.truth = dict.fromkeys(range(KEYS), 1)
         self.calls: Counter[str] = Counter()
         self.longest: Counter[str] = Counter()
@@ -46,14 +47,14 @@ class Traffic:
 
     @contextlib.asynccontextmanager
     async def flowing(self) -> AsyncIterator[None]:
-        """Let callers call all the time."""
+        """Let callers call all the time; in the end, let them come to the end of their calls."""
+        self._is_flowing = True
         tasks = [asyncio.create_task(self._call(number)) for number in range(len(self._caches)) for _ in range(CALLERS)]
         try:
             yield
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            self._is_flowing = False
+            await asyncio.gather(*tasks)
 
     async def pass_by(self, calls: int) -> None:
         """Wait until so many calls more were made."""
@@ -61,21 +62,24 @@ class Traffic:
         await eventually(lambda: self.calls.total() >= enough)
 
     async def _call(self, number: int) -> None:
-        cache, chance = self._caches[number], self._chance
-        while True:
-            key = chance.randrange(KEYS)
-            kind = chance.choices(("get", "get_or_load", "set", "delete"), (6, 10, 1, 1))[0]
-            if kind in ("set", "delete"):
-                key += number - key % len(self._caches)
-                key %= KEYS
+        while self._is_flowing:
+            kind, call = self._next(number)
             begin = time.monotonic()
             try:
-                await getattr(self, f"_{kind}")(cache, key)
+                await call
             except Exception as error:
                 self.errors.append(error)
             self.calls[kind] += 1
             self.longest[kind] = max(self.longest[kind], time.monotonic() - begin)  # type: ignore[assignment]
-            await asyncio.sleep(chance.uniform(0, 0.002))
+            await asyncio.sleep(self._chance.uniform(0, 0.002))
+
+    def _next(self, number: int) -> tuple[str, Coroutine[Any, Any, None]]:
+        """Give the next call of a cache, and what kind it is."""
+        key = self._chance.randrange(KEYS)
+        kind = self._chance.choices(("get", "get_or_load", "set", "delete"), (6, 10, 1, 1))[0]
+        if kind in ("set", "delete"):
+            key = (key - key % len(self._caches) + number) % KEYS
+        return kind, getattr(self, f"_{kind}")(self._caches[number], key)
 
     async def _get(self, cache: Cache, key: int) -> None:
         self._look_at(key, await cache.get(key))
