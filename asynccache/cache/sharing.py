@@ -49,6 +49,7 @@ def share(options: SharedOptions, store_options: StoreOptions, memory: MemoryTie
     coherence = Coherence(link, memory, wakeups, options.local_seconds, name)
     wakeups.is_fed = link.records.is_live = coherence.is_live
     generations = GenerationReader(link)
+    link.on_refused = coherence.on_change
     reader = Reader(link, generations)
     writer = Writer(link, generations, is_behind=options.write == "behind")
     keeper = LeaseKeeper(store, wakeups, clock=store_options.clock) if isinstance(store, SupportsConditions) else None
@@ -79,7 +80,11 @@ def _link(options: SharedOptions, store_options: StoreOptions, store: Store, key
         return {record: link.record(record, wall())}
 
     async def late(key: bytes, item: Item, expected: bytes | None) -> bool:
-        return await store_unless_changed(link, key, item, expected)
+        is_stored = await store_unless_changed(link, key, item, expected)
+        if not is_stored:  # something newer is there: what was made of this here is out of date
+            link.counts.refused += 1
+            link.on_refused([key])
+        return is_stored
 
     link = Link(
         store=store,
@@ -89,7 +94,7 @@ def _link(options: SharedOptions, store_options: StoreOptions, store: Store, key
         wall=wall,
         changes=changes,
         records=Records(changes),
-        outbox=Outbox(store, clock, everything, late),
+        outbox=Outbox(store, clock, everything, late, wall),
         counts=SharedCounts(),
     )
     return link

@@ -91,12 +91,14 @@ class Coherence:
         if keys is None:
             self._link.counts.flushes += 1
             self._link.changes.note(None)
+            self._link.outbox.hear(None)
             self._link.records.forget(None)
             self._memory.forget_all(is_doubt=True)
             self._link.outbox.wake()
         else:
             keys = list(keys)
             self._link.changes.note(keys)
+            self._link.outbox.hear(keys)
             for key in keys:
                 self._drop(key)
         self._wakeups.ring(keys)

@@ -36,7 +36,7 @@ class GenerationReader:
         versions = self._link.records.known_of(records)
         unknown = [record for record, generation in versions.items() if generation is None]
         if unknown:
-            replies = self._link.outbox.laid_over(await self._link.store.get_many(unknown), unknown)
+            replies = self._link.outbox.laid_over(await self._link.outbox.ask(unknown), unknown)
             self.learn(unknown, replies, versions, since)
         return versions
 

@@ -14,7 +14,7 @@ from asynccache.shared.keys import KeySpace
 from asynccache.shared.outbox import Outbox
 from asynccache.shared.records import RECORD_TTL, Records
 from asynccache.stats import SharedCounts
-from asynccache.stores.contract import Item, Store, SupportsConditions
+from asynccache.stores.contract import Item, OnChange, Store, SupportsConditions
 
 TOMBSTONE_TTL: Final = 60.0
 """Seconds for which it is remembered that a value was deleted: a load that began before brings nothing back."""
@@ -53,6 +53,7 @@ class Link:
         records: the generations that are known here.
         outbox: what still has to be sent.
         counts: what was counted.
+        on_refused: told of keys that were written behind and refused.
     """
 
     store: Store
@@ -64,6 +65,7 @@ class Link:
     records: Records
     outbox: Outbox
     counts: SharedCounts
+    on_refused: OnChange = lambda _keys: None
     conditions: SupportsConditions | None = field(init=False)
 
     def __post_init__(self) -> None:

@@ -24,7 +24,7 @@ from asynccache.memory.appraisal import Terms
 from asynccache.memory.tier import MemoryTier
 from asynccache.protocols import MISSING, Missing
 from asynccache.shared.coherence import ALONE, Coherence
-from asynccache.shared.link import Link
+from asynccache.shared.link import TOMBSTONE_TTL, Link
 from asynccache.shared.plans import SharedPlan
 from asynccache.shared.reading import Found, Reader, Reading
 from asynccache.shared.writing import Writer, Written
@@ -65,7 +65,7 @@ class SharedLoads:
         self._memory = memory
         self._fleet = fleet
         self._lease_ttl = lease_ttl
-        self._listens = listens
+        self.listens = listens
 
     async def load(self, way: SharedPlan, flight: Flight[Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Give the value of a flight's key: from the store, or by a load whose value goes there.
@@ -76,7 +76,7 @@ class SharedLoads:
         plan = flight.plan
         if plan is None:  # pragma: no cover  # a flight has its plan until it lands
             raise RuntimeError("a flight without a plan")
-        if self._listens:
+        if self.listens:
             self._coherence.ensure()
         reading = None if way.ahead is None else way.ahead.pop(flight.key, None)
         if reading is None:
@@ -121,11 +121,13 @@ class SharedLoads:
         """
         since = self._link.changes.begin()
         try:
+            is_after_news = flight.is_detached
             search.reading = reading = await self._reader.ask_one(plan, flight.key, since)
+            reading.is_after_news = is_after_news
             found = reading.found
             if found is None or self.verdict(plan, found) is not Verdict.FRESH:
                 return MISSING
-            if (flight.is_refresh or flight.old_is_served) and not self.is_newer(flight, found):
+            if (flight.is_refresh or flight.old_is_served) and reading.stamp == search.first_stamp:
                 return MISSING
             self.keep_found(plan, flight.key, reading, found)
             return found
@@ -228,13 +230,13 @@ class SharedLoads:
             if reading.found is not None and not flight.is_detached:  # nor is what it would have replaced kept
                 await self._writer.forget([reading.key])
             return
-        # One that was cut off, as the news were lost for a moment, is written: if there is something newer by now, the
-        # store refuses it.
-        if flight.is_detached and (not flight.is_cut_off or self._link.conditions is None):
+        if flight.is_detached and not self._may_be_newest(flight, reading):
             return
         since = self._link.changes.begin()
         try:
-            written = await self._writer.write(plan, replace(reading, since=since), value, terms, flight.load_time)
+            asked = replace(reading, since=since)
+            # What the news may not find any more is written at once, for the store to decide.
+            written = await self._writer.write(plan, asked, value, terms, flight.load_time, at_once=flight.is_detached)
         finally:
             self._link.changes.end()
         if written is Written.OVERTAKEN and not flight.is_detached:
@@ -243,6 +245,16 @@ class SharedLoads:
             held = self._coherence.held()
             flight.terms = self._held(terms, ALONE if held is None else min(held, ALONE))
         self._link.changes.note([reading.key])
+
+    def _may_be_newest(self, flight: Flight[Any], reading: Reading) -> bool:
+        """Tell whether the value of a detached flight may be the newest all the same, so that the store is to decide.
+
+        It may be if the news were lost for a moment, or if the store was read again after the news.
+        """
+        if self._link.conditions is None:
+            return False
+        is_in_time = self._link.wall() < reading.asked_at + TOMBSTONE_TTL
+        return is_in_time and (flight.is_cut_off or reading.is_after_news)
 
     @staticmethod
     def _held(terms: Terms, held: float | None) -> Terms:
@@ -254,6 +266,7 @@ class _Search:
 
     def __init__(self, loads: SharedLoads, flight: Flight[Any], plan: Plan, reading: Reading) -> None:
         self.reading = reading
+        self.first_stamp = reading.stamp
         self._loads = loads
         self._flight = flight
         self._plan = plan

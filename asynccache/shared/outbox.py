@@ -6,12 +6,15 @@ What is written behind may be dropped, and is counted.
 """
 
 import asyncio
+import contextlib
 import contextvars
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
 from asynccache.errors import StoreError
 from asynccache.protocols import Clock, SupportsTimers, TimerHandle
+from asynccache.serializers.envelope import stamp
 from asynccache.stores.contract import Item, Store
 from asynccache.sweeper import start_timer
 
@@ -20,6 +23,9 @@ MOST_OWED: Final = 10_000
 
 MOST_BEHIND: Final = 10_000
 """Values that wait to be written behind."""
+
+_PATIENCE: Final = 0.1
+"""Seconds after a failure in which a store that answers others is not tried again for that."""
 
 _AT_ONCE: Final = 256
 _FIRST_PAUSE: Final = 0.25
@@ -32,10 +38,15 @@ class Late(NamedTuple):
     Attributes:
         item: what is stored.
         expected: how what is there has to begin; None if nothing may be there.
+        until: the moment after which it is not written any more, in seconds since 1970: what was deleted since it was
+            loaded may be forgotten by then.
+        doubts: how often the news had been lost when it was added.
     """
 
     item: Item
     expected: bytes | None
+    until: float
+    doubts: int
 
 
 StoreUnlessChanged: TypeAlias = Callable[[bytes, Item, bytes | None], Awaitable[bool]]
@@ -50,6 +61,7 @@ class Outbox:
         clock: what the pauses between attempts are timed by.
         overflow: gives what replaces all invalidations if there are too many of them.
         store_unless_changed: writes what is written behind.
+        wall: tells the time in seconds since 1970.
 
     Attributes:
         owed: invalidations by key.
@@ -63,6 +75,7 @@ class Outbox:
         clock: Clock | SupportsTimers,
         overflow: Callable[[], Mapping[bytes, Item]],
         store_unless_changed: StoreUnlessChanged,
+        wall: Clock,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -71,6 +84,10 @@ class Outbox:
         self.owed: dict[bytes, Item] = {}
         self.behind: dict[bytes, Late] = {}
         self.dropped = 0
+        self._wall = wall
+        self._doubts = 0
+        self._failed_at = 0.0
+        self._passed_by: Counter[bytes] = Counter()
         self._pause = _FIRST_PAUSE
         self._timer: TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
@@ -80,10 +97,23 @@ class Outbox:
         """Whether anything waits."""
         return bool(self.owed or self.behind)
 
+    async def ask(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
+        """Read from the store while something waits: a reader of this process finds it there already.
+
+        What waited when the request was sent counts as well: it may arrive after that, and before the reply.
+
+        Raises:
+            StoreError: as the store says.
+        """
+        before = self.laid_over({}, keys)
+        return {**await self._store.get_many(keys), **before}
+
     def laid_over(self, replies: dict[bytes, bytes], keys: Iterable[bytes]) -> dict[bytes, bytes]:
         """Put what waits to be sent in the place of what the store still has, for readers of this process."""
         if not self.is_in_use:
             return replies
+        if self._timer is not None and self._clock() - self._failed_at >= _PATIENCE:
+            self.wake()  # as it has just answered
         waiting = {key: self._waiting(key) for key in keys}
         return {**replies, **{key: value for key, value in waiting.items() if value is not None}}
 
@@ -91,7 +121,7 @@ class Outbox:
         item = self.owed.get(key)
         if item is None:
             late = self.behind.get(key)
-            return None if late is None else late.item.value
+            return None if late is None or late.doubts != self._doubts else late.item.value
         return item.value
 
     def owe(self, items: Mapping[bytes, Item]) -> None:
@@ -103,19 +133,20 @@ class Outbox:
             self.owed = dict(self._overflow())
         self._send_later(self._pause)
 
-    def write_behind(self, key: bytes, item: Item, expected: bytes | None) -> None:
+    def write_behind(self, key: bytes, item: Item, expected: bytes | None, until: float) -> None:
         """Write a value in the background; dropped if too many wait.
 
         Args:
             key: where.
             item: what is stored.
             expected: how what is there has to begin; None if nothing may be there.
+            until: the moment after which it is not written any more, in seconds since 1970.
         """
         before = self.behind.get(key)
         if before is None and len(self.behind) >= MOST_BEHIND:
             self.dropped += 1
             return
-        self.behind[key] = Late(item, expected if before is None else before.expected)
+        self.behind[key] = Late(item, expected if before is None else before.expected, until, self._doubts)
         if self._task is None or self._task.done():
             self._send_later(0.0)
 
@@ -124,6 +155,28 @@ class Outbox:
         for key in keys:
             self.behind.pop(key, None)
             self.owed.pop(key, None)
+
+    @contextlib.contextmanager
+    def passing_by(self, keys: Iterable[bytes]) -> Iterator[None]:
+        """Send nothing for these keys while something newer is on its way to the store."""
+        self._passed_by.update(keys)
+        try:
+            yield
+        finally:
+            self._passed_by.subtract(keys)
+            self._passed_by += Counter()  # what is not counted any more goes
+
+    def hear(self, keys: Iterable[bytes] | None) -> None:
+        """Note news of keys: what waits may not be the newest any more; None: of any.
+
+        It is not given to readers then. It is sent all the same: the store takes it if the news were of our own doing.
+        """
+        if keys is None:
+            self._doubts += 1
+        elif self.behind:
+            for key in keys:
+                if key in self.behind:
+                    self.behind[key] = self.behind[key]._replace(doubts=-1)
 
     def wake(self) -> None:
         """Try again at once: the store is said to be there."""
@@ -166,7 +219,7 @@ class Outbox:
     async def _run(self) -> None:
         """Send until nothing is left, or the store is away."""
         is_done = True
-        while is_done and (self.owed or self.behind):
+        while is_done and (self.owed.keys() - self._passed_by or self.behind):
             is_done = await self._send()
         self._task = None
         if not is_done:
@@ -175,24 +228,33 @@ class Outbox:
 
     async def _send(self) -> bool:
         """Send some of it; tell whether that went well."""
-        is_sent = True
         try:
-            owed = dict(list(self.owed.items())[:_AT_ONCE])
+            waiting = [one for one in self.owed.items() if one[0] not in self._passed_by]
+            owed = dict(waiting[:_AT_ONCE])
             if owed:
                 await self._store.set_many(owed)
             for key, item in owed.items():
                 if self.owed.get(key) is item:
                     del self.owed[key]
-            async with asyncio.TaskGroup() as group:
-                for key, late in list(self.behind.items())[:_AT_ONCE]:
-                    group.create_task(self._send_late(key, late))
-        except* StoreError:
-            is_sent = False
-        if is_sent:
-            self._pause = _FIRST_PAUSE
-        return is_sent
+            behind = list(self.behind.items())[:_AT_ONCE]
+            outcomes = await asyncio.gather(*[self._send_late(*one) for one in behind], return_exceptions=True)
+            for outcome in outcomes:
+                if isinstance(outcome, BaseException):
+                    raise outcome
+        except StoreError:
+            self._failed_at = self._clock()
+            return False
+        self._pause = _FIRST_PAUSE
+        return True
 
     async def _send_late(self, key: bytes, late: Late) -> None:
-        await self._store_unless_changed(key, late.item, late.expected)
-        if self.behind.get(key) is late:
+        if self._wall() >= late.until:
+            is_stored = False
+            self.dropped += 1
+        else:
+            is_stored = await self._store_unless_changed(key, late.item, late.expected)
+        newer = self.behind.get(key)
+        if newer is not None and (newer.item is late.item or not is_stored):
             del self.behind[key]
+        elif newer is not None:
+            self.behind[key] = newer._replace(expected=stamp(late.item.value))

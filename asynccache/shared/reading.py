@@ -75,6 +75,7 @@ class Reading:
         found: the value that it has, if it is valid; it may be old.
         stamp: the beginning of whatever is there; None if nothing is.
         versions: of the records that were looked at; None for one that is missing.
+        is_after_news: whether it was asked for after its flight was detached: then the store tells what is newer.
     """
 
     key: bytes
@@ -84,6 +85,7 @@ class Reading:
     found: Found | None = None
     stamp: bytes | None = None
     versions: dict[bytes, Generation | None] = field(default_factory=lambda: _NO_VERSIONS)
+    is_after_news: bool = False
 
 
 class Reader:
@@ -109,7 +111,8 @@ class Reader:
         records = self.records_of(plan)
         asked = [spelled, *records]
         try:
-            replies = await link.store.get_many(asked)
+            is_waiting = link.outbox.owed or link.outbox.behind
+            replies = await (link.outbox.ask(asked) if is_waiting else link.store.get_many(asked))
         except StoreError:
             link.counts.errors += 1
             return MISSING
@@ -156,7 +159,8 @@ class Reader:
         unknown = [record for record, generation in versions.items() if generation is None]
         asked = [spelled, *unknown]
         try:
-            replies = await link.store.get_many(asked)
+            is_waiting = link.outbox.owed or link.outbox.behind
+            replies = await (link.outbox.ask(asked) if is_waiting else link.store.get_many(asked))
         except StoreError:
             link.counts.errors += 1
             return reading
@@ -191,7 +195,7 @@ class Reader:
         unknown = [record for record, generation in versions.items() if generation is None]
         asked = [reading.key for reading in readings.values()] + unknown
         try:
-            replies = link.outbox.laid_over(await link.store.get_many(asked), asked)
+            replies = link.outbox.laid_over(await link.outbox.ask(asked), asked)
         except StoreError:
             link.counts.errors += 1
             return readings

@@ -280,7 +280,7 @@ class SharedTier:
 
     async def start(self) -> None:
         """Connect, as far as that goes quickly, and begin to listen for changes."""
-        if self._keeps:
+        if self._loads.listens:
             self._coherence.ensure()
         for _ in range(_FIRST_TRIES):
             try:

@@ -19,7 +19,7 @@ from asynccache.serializers.off_loop import encode_off_loop
 from asynccache.serializers.remembered_errors import encode_error
 from asynccache.serializers.typed_json import Unencodable
 from asynccache.shared.generation_reader import GenerationReader
-from asynccache.shared.link import Link, WrittenValue
+from asynccache.shared.link import TOMBSTONE_TTL, Link, WrittenValue
 from asynccache.shared.plans import shared_plan
 from asynccache.shared.reading import Reading
 from asynccache.shared.records import NEVER, Generation
@@ -60,7 +60,9 @@ class Writer:
 
     # --- values -----------------------------------------------------------------------------------------------------
 
-    async def write(self, plan: Plan, reading: Reading, value: Any, terms: Terms, load_time: float) -> Written:
+    async def write(
+        self, plan: Plan, reading: Reading, value: Any, terms: Terms, load_time: float, *, at_once: bool = False
+    ) -> Written:
         """Store what a load has brought, if nothing has changed since the store was read.
 
         Args:
@@ -69,6 +71,7 @@ class Writer:
             value: the value, or a `RememberedError`.
             terms: on what terms it is stored.
             load_time: how long its load took, in seconds.
+            at_once: whether it is not to be written behind in any case.
         """
         if not reading.is_known:
             return Written.NOT_SENT
@@ -81,8 +84,9 @@ class Writer:
                 if reading.stamp is not None:  # what it would have replaced is out of date
                     await self.forget([reading.key])
                 return Written.NOT_SENT
-            if self._is_behind:
-                self._link.outbox.write_behind(reading.key, item, reading.stamp)
+            if self._is_behind and not at_once:
+                until = reading.asked_at + TOMBSTONE_TTL
+                self._link.outbox.write_behind(reading.key, item, reading.stamp, until)
                 return Written.STORED
             if await store_unless_changed(self._link, reading.key, item, reading.stamp):
                 return Written.STORED
@@ -135,7 +139,8 @@ class Writer:
                 if generations is not None:
                     item = await self._item(plan, key, value, terms, generations, 0.0)
                 items[key] = self._link.tombstone(key) if item is None else item
-            await self._link.store.set_many(items)
+            with self._link.outbox.passing_by(list(keys)):
+                await self._link.store.set_many(items)
         except StoreError:
             self._link.counts.errors += 1
             self._link.outbox.owe({key: self._link.tombstone(key) for key in keys})
@@ -184,7 +189,7 @@ class Writer:
         """
         versions = reading.versions
         records = dict.fromkeys([*shared_plan(plan).scope_records, *map(self._link.keys.tag, tags)])
-        unknown = [record for record in records if record not in versions]
+        unknown = [record for record in records if versions.get(record) is None]  # or missing, when the load began
         late = await self._generations.read(unknown, reading.since) if unknown else {}
         found: list[tuple[bytes, bytes]] = []
         for record in records:

@@ -14,7 +14,7 @@ _PATIENCE: Final = 3
 """Failures in a row before the engine is left alone."""
 
 _FIRST_PAUSE: Final = 0.5
-_LONGEST_PAUSE: Final = 15.0
+_LONGEST_PAUSE: Final = 4.0
 
 
 class CircuitBreaker:
@@ -60,9 +60,8 @@ class CircuitBreaker:
     def fail(self) -> None:
         """Note that it has not."""
         self._failures += 1
-        if self.is_open:  # it was tried, and is as it was
-            self._closed_until = max(self._closed_until, self._clock() + self._next_pause())
-        elif self._failures >= _PATIENCE:
+        # While it is open, the pause goes on that began with the last try: what was in the air by then is no news.
+        if not self.is_open and self._failures >= _PATIENCE:
             self.is_open = True
             self._closed_until = self._clock() + self._next_pause()
 

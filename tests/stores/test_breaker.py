@@ -57,7 +57,7 @@ def test_success_closes_it() -> None:
 
 
 def test_pauses_grow_up_to_a_limit() -> None:
-    """As long as an engine is away it is tried less and less often, but never less often than every 15 seconds."""
+    """As long as an engine is away it is tried less and less often, but never less often than every 4 seconds."""
     clock = ManualClock()
     breaker = opened(clock)
     tries: list[float] = []
@@ -68,7 +68,7 @@ def test_pauses_grow_up_to_a_limit() -> None:
             breaker.fail()
     gaps = [round(later - earlier, 1) for earlier, later in itertools.pairwise(tries)]
     assert gaps == sorted(gaps)
-    assert gaps[-1] == 15.0
+    assert gaps[-1] == 4.0
 
 
 def test_members_of_a_fleet_do_not_come_back_as_one() -> None:

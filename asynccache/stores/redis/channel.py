@@ -86,7 +86,10 @@ class Channel:
                 group.create_task(self._prove())
                 await self._read(connection)
         except BaseExceptionGroup as errors:
-            raise errors.exceptions[0] from None
+            first = errors.exceptions[0]
+            if isinstance(first, RedisError | OSError):
+                raise translate(first, self.name) from first
+            raise first from None
         except (RedisError, OSError) as error:
             raise translate(error, self.name) from error
         finally:

@@ -64,9 +64,12 @@ class Server:
             received = [await _reply(connection) for _ in range(replies)]
         except (RedisError, OSError) as error:
             self._drop(connection)
+            self.drop_idle()  # what has broken one has most likely broken them all
             raise translate(error, self.name) from error
         except BaseException:
             self._drop(connection)
+            if self.breaker.is_open:
+                self.drop_idle()
             raise
         self._give(connection)
         return received

@@ -293,6 +293,7 @@ class TimeTests(CacheTests):
         source = Source("old")
         async with self.opened() as cache:
             await cache.get_or_load("key", source)
+            await self.leap(cache, 0)
             source.value = "new"
             with cache.refreshing():
                 assert await cache.get_or_load("key", source) == "new"
