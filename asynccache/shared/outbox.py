@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import contextvars
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
 from asynccache.errors import StoreError
@@ -157,7 +157,7 @@ class Outbox:
             self.owed.pop(key, None)
 
     @contextlib.contextmanager
-    def passing_by(self, keys: Iterable[bytes]) -> Iterator[None]:
+    def passing_by(self, keys: Iterable[bytes]) -> Generator[None]:
         """Send nothing for these keys while something newer is on its way to the store."""
         self._passed_by.update(keys)
         try:

@@ -211,7 +211,7 @@ class Reader:
 
     def records_of(self, plan: Plan) -> tuple[bytes, ...]:
         """Give the keys of the records that values of a plan are known to depend on before they are loaded."""
-        records: tuple[bytes, ...] = plan.beyond.scope_records  # type: ignore[union-attr]
+        records = shared_plan(plan).scope_records
         if not plan.tags or callable(plan.tags):
             return records
         return records + tuple([self._link.keys.tag(name) for name in plan.tags])

@@ -103,11 +103,11 @@ class TestWithoutAFeed(TestChaos):
 
 @pytest.mark.one_loop
 class TestLate(TestChaos):
-    """A store that takes its time, and each time another."""
+    """A store that takes its time, but keeps the order of what it is told, as all do."""
 
     async def make_cache(self, **options: Any) -> Cache:
         """Make one more cache on the same store."""
-        return Cache(Chaos(self.inside, delay=(0, 0.002)), **{**self.options, **options})
+        return Cache(Chaos(self.inside, delay=(0.001, 0.001)), **{**self.options, **options})
 
 
 @pytest.mark.one_loop
