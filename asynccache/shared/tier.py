@@ -72,6 +72,7 @@ class SharedTier:
         self._keeper = keeper
         self._keeps = keeps
         self._is_owned = is_owned
+        self._is_closed = False
         self._locks: Locks | None = None
 
     def plan(self, scope: Tags, codec: Codec) -> SharedPlan:
@@ -197,6 +198,8 @@ class SharedTier:
         """Delete values; tell how many of them were known in process."""
         spelled = {key: self._link.keys.value(key, plan.name) for key in keys}
         found = sum([self._memory.invalidate(key) for key in spelled])
+        if self._is_closed:
+            return found
         await self._writer.forget(list(spelled.values()))
         self._link.changes.note(spelled.values())
         for key in spelled:
@@ -207,6 +210,8 @@ class SharedTier:
         """Make invalid what carries one of these tags, in all processes."""
         records = [self._link.keys.tag(name) for name in names]
         self._memory.invalidate_tags(names)
+        if self._is_closed:
+            return
         await self._writer.invalidate(records)
         self._link.changes.note(records)
         self._memory.invalidate_tags(names)
@@ -216,6 +221,8 @@ class SharedTier:
         path: tuple[Hashable, ...] = scopes[-1].name if scopes else ()  # type: ignore[assignment]
         record = self._link.keys.scope(scopes[-1] if scopes else None)
         self._coherence.forget_scope(path)
+        if self._is_closed:
+            return
         await self._writer.invalidate([record])
         self._link.changes.note([record])
         self._coherence.forget_scope(path)
@@ -293,6 +300,7 @@ class SharedTier:
 
     async def aclose(self) -> None:
         """Send what still has to be sent, give leases back, and let go of the store if it is the cache's own."""
+        self._is_closed = True
         try:
             if self._keeper is not None:
                 await self._keeper.aclose()

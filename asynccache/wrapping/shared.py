@@ -5,6 +5,7 @@ and a new version does not find what an old one has left. Controls that touch th
 """
 
 import functools
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -53,6 +54,13 @@ class SharedRecipe:
         options = self.options
         if engine.shared is not None and options.get("type") is None:
             options = {**options, "type": result_type(self.function)}
+        if engine.shared is not None and scope in engine.ambiguous_parts:
+            warnings.warn(
+                f"another function is known as {self.part[1]} in the store of this cache: the values of this one are "
+                "kept in process only; give it a name of its own by name=",
+                RuntimeWarning,
+                stacklevel=4,
+            )
         plan = engine.plan(
             (*scopes, scope),
             options,

@@ -10,7 +10,7 @@ import threading
 import time
 import weakref
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Final
+from typing import Final, Self
 
 from asynccache.errors import StoreUnavailable
 from asynccache.protocols import Clock
@@ -132,6 +132,12 @@ class MemoryStore:
         feed = MemoryFeed(self._open_table(), prefix, on_change)
         self._feeds.add(feed)
         return feed
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
 
     async def aclose(self) -> None:
         """Ask no more: calls that come later fail. What is kept is still there for others of this name."""
