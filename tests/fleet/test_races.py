@@ -42,7 +42,8 @@ async def test_nothing_stays_stale(redis_server: RedisServer, slow: str, what: W
     async with racing(redis_server, slow) as races:
         await races.run(what, RACES)
     assert races.stale == []
-    assert min(races.seen["old"], races.seen["new"]) > RACES / 20  # they did race
+    assert races.seen["old"]  # some reads were overtaken
+    assert races.seen["new"]
 
 
 async def test_the_races_are_real(redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
