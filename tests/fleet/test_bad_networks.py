@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import random
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -12,7 +13,7 @@ import pytest
 from asynccache import Cache
 from tests.fleet.group_traffic import GroupTraffic
 from tests.fleet.patience import eventually
-from tests.fleet.traffic import Traffic
+from tests.fleet.traffic import Traffic, is_sound
 from tests.servers.proxy import FaultProxy
 from tests.servers.redis import RedisServer
 
@@ -155,3 +156,15 @@ async def begin_a_fault(proxy: FaultProxy, chance: random.Random) -> None:
     ]  # fmt: skip
     chance.choice(faults)()
     await asyncio.sleep(chance.uniform(0.05, 0.3))
+
+
+async def test_a_cut_feed_is_no_mistake_of_ours(redis_server: RedisServer, caplog: pytest.LogCaptureFixture) -> None:
+    """A connection that is reset is no reason to log a traceback."""
+    caplog.set_level(logging.ERROR, "asynccache")
+    async with on_a_bad_network(redis_server) as (proxy, far, _):
+        await far.get("key")
+        await eventually(lambda: is_sound(far))
+        proxy.reset()
+        await eventually(lambda: not is_sound(far))
+        await eventually(lambda: is_sound(far))
+    assert caplog.records == []
