@@ -49,6 +49,7 @@ class Coherence:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
         self.is_closed = False
+        self._waiting: set[asyncio.Future[None]] = set()
 
     def is_live(self) -> bool:
         """Tell whether all changes are heard of."""
@@ -77,6 +78,20 @@ class Coherence:
             self.on_change(None)
         self._task = loop.create_task(self._listen(self._source), context=contextvars.Context())
 
+    async def began(self, seconds: float) -> None:
+        """Wait until all changes are heard of, `seconds` at most."""
+        if self._source is None or self.is_live():
+            return
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.add(future)
+        try:
+            async with asyncio.timeout(seconds):
+                await future
+        except TimeoutError:
+            return
+        finally:
+            self._waiting.discard(future)
+
     async def _listen(self, source: SupportsFeed) -> None:
         try:
             self._feed = feed = await source.listen(self._link.keys.prefix, self.on_change)
@@ -89,6 +104,8 @@ class Coherence:
     def on_change(self, keys: Iterable[bytes] | None) -> None:
         """Drop what has changed in the store; None: everything, as nobody knows."""
         if keys is None:
+            for future in list(self._waiting):
+                future.get_loop().call_soon_threadsafe(_settle, future)
             self._link.counts.flushes += 1
             self._link.changes.note(None)
             self._link.outbox.hear(None)
@@ -139,3 +156,8 @@ class Coherence:
             await asyncio.wait([self._task])
         if self._feed is not None:
             await self._feed.aclose()
+
+
+def _settle(future: "asyncio.Future[None]") -> None:
+    if not future.done():
+        future.set_result(None)

@@ -239,6 +239,8 @@ class SharedLoads:
             written = await self._writer.write(plan, asked, value, terms, flight.load_time, at_once=flight.is_detached)
         finally:
             self._link.changes.end()
+        if flight.is_detached and self._link.conditions is None:  # meanwhile, and the store could not know
+            await self._writer.forget([reading.key])
         if written is Written.OVERTAKEN and not flight.is_detached:
             self._memory.drop(flight.key)
         elif written is Written.NOT_SENT and not reading.is_known:

@@ -33,6 +33,9 @@ from asynccache.stores.contract import Item
 _FIRST_TRIES: Final = 5
 """Requests that a cache which is entered makes until one is answered."""
 
+_BEGINNING: Final = 0.5
+"""Seconds that a cache which is entered waits at most until it hears of all changes."""
+
 _NO_CALL: Final[tuple[tuple[Any, ...], Mapping[str, Any]]] = ((), {})
 
 
@@ -295,8 +298,10 @@ class SharedTier:
             except StoreTimeout:
                 continue  # the first connection may take longer than anybody should wait later
             except StoreError:
-                pass
+                return
             break
+        if self._loads.listens:  # or its beginning would make the first loads useless in process
+            await self._coherence.began(_BEGINNING)
 
     async def aclose(self) -> None:
         """Send what still has to be sent, give leases back, and let go of the store if it is the cache's own."""

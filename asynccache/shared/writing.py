@@ -84,7 +84,7 @@ class Writer:
                 if reading.stamp is not None:  # what it would have replaced is out of date
                     await self.forget([reading.key])
                 return Written.NOT_SENT
-            if self._is_behind and not at_once:
+            if self._is_behind and not at_once and self._link.conditions is not None:
                 until = reading.asked_at + TOMBSTONE_TTL
                 self._link.outbox.write_behind(reading.key, item, reading.stamp, until)
                 return Written.STORED
@@ -143,10 +143,16 @@ class Writer:
                 await self._link.store.set_many(items)
         except StoreError:
             self._link.counts.errors += 1
-            self._link.outbox.owe({key: self._link.tombstone(key) for key in keys})
+            self._owe(keys)
             return False
+        except BaseException:  # whoever sets it is cancelled: what was there before is out of date all the same
+            self._owe(keys)
+            raise
         self._link.outbox.forget(items)
         return True
+
+    def _owe(self, keys: Iterable[bytes]) -> None:
+        self._link.outbox.owe({key: self._link.tombstone(key) for key in keys})
 
     async def forget(self, keys: Sequence[bytes]) -> None:
         """Delete values, and see to it that loads under way bring none of them back."""
@@ -160,6 +166,7 @@ class Writer:
 
     async def _send(self, items: Mapping[bytes, Item]) -> None:
         """Send what makes values invalid; what cannot be sent is owed."""
+        self._link.outbox.forget(items)  # of what waits there, this is the newest
         try:
             await self._link.store.set_many(items)
         except StoreError:
