@@ -94,10 +94,10 @@ class Cache:
         self._plans = CallPlans(engine, self._plan)
         self._get, self._get_or_load = engine.own_lookups(self._plan, self._plans.of)
         # What is called most goes straight to the compiled look-ups, unless a subclass has its own.
-        for name, method, lookup in (
-            ("get", Cache.get, self._get),
-            ("get_or_load", Cache.get_or_load, self._get_or_load),
-        ):
+        lookups: dict[str, tuple[Any, Any]] = {"get_or_load": (Cache.get_or_load, self._get_or_load)}
+        if engine.looks_up_here:
+            lookups["get"] = (Cache.get, self._get)
+        for name, (method, lookup) in lookups.items():
             if getattr(type(self), name) is method:
                 self.__dict__[name] = lookup
 
@@ -119,7 +119,7 @@ class Cache:
 
     async def get(self, key: Hashable, default: Any = None) -> Any:
         """Give the value of `key` if it is fresh, else `default`. Counts as a use."""
-        return await self._get(key, default)
+        return await self._get(key if self._engine.looks_up_here else self._key(key), default)
 
     async def get_or_load(
         self, key: Hashable, load: Callable[[], Awaitable[T]], /, **options: Unpack[LoadOptions]

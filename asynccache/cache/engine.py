@@ -169,22 +169,33 @@ class Engine:
         scope = plan.scope[-1] if plan.scope else None
         get, get_or_load = self.lookups.compiled[scope is not None]
 
-        copier, flights, switch = self.options.copier, self.tier.flights, self.switch
-        # Where nothing is kept in process, every read comes here.
-        give = self.get if self.shared is None or self.options.stores else self.shared.get_alone
+        copier, flights, switch, shared = self.options.copier, self.tier.flights, self.switch, self.shared
 
         async def get_slowly(key: Any, args: tuple[Any, Any], _kwargs: object) -> Any:
+            self.refuse_closed()
+            found = MISSING if self.switch.mode() is not None else await self.get(plan, key)
+            return args[1] if found is MISSING else self.copy(found)
+
+        async def get_alone(key: Any, default: Any = None) -> Any:
             if flights.closed:
                 self.refuse_closed()
-            found = MISSING if switch.used and switch.mode() is not None else await give(plan, key)
+            if shared is None or (switch.used and switch.mode() is not None):
+                return default
+            found = await shared.get_alone(plan, key)
             if found is MISSING:
-                return args[1]
+                return default
             return found if copier is None else copier(found)
 
         def load(key: Any, args: tuple[Any, Any], options: dict[str, Any]) -> Coroutine[Any, Any, Any]:
             return self.reader.fetch(plan_of(options) if options else plan, key, args[1:], {})
 
-        return self.lookups.make(get, get_slowly, scope)[0], self.lookups.make(get_or_load, load, scope)[0]
+        getting = self.lookups.make(get, get_slowly, scope)[0] if self.looks_up_here else get_alone
+        return getting, self.lookups.make(get_or_load, load, scope)[0]
+
+    @property
+    def looks_up_here(self) -> bool:
+        """Whether `get` begins in process, where it is compiled: else every read goes to the store."""
+        return self.shared is None or self.options.stores
 
     def find(self, plan: Plan, key: Any, args: tuple[Any, ...]) -> Any:
         """Give what can be served at once, and see to it that it is refreshed; `MISSING` if nothing can."""

@@ -28,8 +28,6 @@ from asynccache.serializers.typed_json import Undecodable, Unencodable, decode, 
 
 _NAMESPACE: Final = re.compile(r"[A-Za-z0-9._\-]{1,64}")
 
-_SURROGATES: Final = re.compile("[\ud800-\udfff]")
-
 _ASKED: Final = 0xFFFF
 """A mask: news of a key is thrown away after one look if no key of the same hash was ever asked for."""
 
@@ -168,8 +166,11 @@ def _as_path(found: object) -> Scope:
 
 
 def _spell(key: Any) -> bytes:
-    if type(key) is str and not _SURROGATES.search(key):
-        return encode_basestring(key).encode()
+    if type(key) is str:
+        try:
+            return encode_basestring(key).encode()
+        except UnicodeEncodeError:  # lone surrogates
+            pass
     return encode(_canonical(key))
 
 

@@ -104,16 +104,19 @@ class SharedTier:
         if self._coherence.is_live():  # which records are learned by
             value = await self.get(plan, key)
         else:
-            value = await self._reader.fresh_value(plan, key)
-            if value is MISSING:
-                self._link.counts.misses += 1
-            else:
-                self._link.counts.hits += 1
+            value = self._counted(await self._reader.fresh_value(plan, key))
         counts = self._memory.flights.counts
         if value is MISSING:
             counts.misses += 1
         else:
             counts.hits += 1
+        return value
+
+    def _counted(self, value: Any | Missing) -> Any | Missing:
+        if value is MISSING:
+            self._link.counts.misses += 1
+        else:
+            self._link.counts.hits += 1
         return value
 
     def _value(self, found: Found | None) -> Any | Missing:
