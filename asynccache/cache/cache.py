@@ -64,7 +64,7 @@ class Cache:
         write: "through" to have a load's value in the store before its callers have it, "behind" for soon after.
         maxsize: entries in process at most. 1,024 unless said otherwise (no bound if there is a `max_weight`); None for
             no bound,
-            0 to store nothing and only share loads.
+            0 to keep nothing in process, and only share loads.
         max_weight: what all entries may weigh together.
         weigher: a function of key and value that tells an entry's weight; `sizeof`, which estimates bytes, by default.
         policy, idle, copy, on_evict, max_refreshes, clock: as for `async_cached`.
@@ -227,7 +227,7 @@ class Cache:
         Of a namespace it takes the same time for any size; memory is given back in the background. In a store, values
         are made invalid for all processes, and lie there until their time is over.
         """
-        await self._engine.clear(self._scopes)
+        await self._engine.clear(self._plan)
 
     def lock(self, name: str, *, ttl: Seconds, wait: Seconds | None = None) -> AbstractAsyncContextManager[Lease]:
         """Hold a lock that all processes with this store respect: `async with cache.lock("report", ttl=30) as lease:`.

@@ -152,7 +152,10 @@ class Engine:
         with self.tier.store.lock:
             generations = self.tier.store.generations
             earlier = self._parts.get(path)
-            tag = self._parts[path] = generations.tag(path) if earlier is None else generations.new_tag(path)
+            if earlier is not None and self.shared is not None:  # news are about the first, which alone is in the store
+                tag = Tag(path)
+            else:
+                tag = self._parts[path] = generations.tag(path) if earlier is None else generations.new_tag(path)
             if earlier is not None:
                 self.ambiguous_parts.update((earlier, tag))
             return tag
@@ -289,12 +292,12 @@ class Engine:
         else:
             await self.shared.invalidate_tags(names)
 
-    async def clear(self, scopes: Tags) -> None:
-        """Forget all values of a namespace, the innermost of these, or of the whole cache."""
-        if self.shared is not None and not (scopes and scopes[-1] in self.ambiguous_parts):
-            await self.shared.clear(scopes)
-        elif scopes:
-            self.tier.invalidate_scope(scopes[-1])
+    async def clear(self, plan: Plan) -> None:
+        """Forget all values of a plan's namespace, or of the whole cache if it has none."""
+        if self.shared is not None and plan.beyond is not None:
+            await self.shared.clear(plan.scope)
+        elif plan.scope:
+            self.tier.invalidate_scope(plan.scope[-1])
         else:
             self.tier.forget_all()
 
@@ -326,9 +329,7 @@ class Engine:
         self.refuse_closed()
         if self.shared is None:
             raise TypeError('lock is for processes that share a store: write Cache("redis://...") or another store')
-        return self.shared.locks().lock(
-            "/".join([*map(str, path), name]) if path and name else name, ttl=ttl, wait=wait
-        )
+        return self.shared.lock(path, name, ttl=ttl, wait=wait)
 
     def refuse_closed(self) -> None:
         """Refuse to be used after the end.

@@ -23,6 +23,7 @@ from asynccache.shared.tier import SharedTier
 from asynccache.shared.writing import Writer, store_unless_changed
 from asynccache.stats import SharedCounts
 from asynccache.stores.contract import Item, Store, SupportsConditions
+from asynccache.stores.translated import translated
 from asynccache.stores.urls import open_store
 
 
@@ -41,10 +42,12 @@ def share(options: SharedOptions, store_options: StoreOptions, memory: MemoryTie
     """
     is_owned = isinstance(options.store, str)
     keys = KeySpace(NAMESPACE if options.namespace is None else options.namespace)
-    store = open_store(options.store) if isinstance(options.store, str) else options.store
-    if store is None:  # pragma: no cover  # nobody asks then
+    given = open_store(options.store) if isinstance(options.store, str) else options.store
+    if given is None:  # pragma: no cover  # nobody asks then
         raise ValueError("there is no store")
+    store = translated(given)
     link = _link(options, store_options, store, keys)
+    link.name = name
     wakeups = Wakeups(clock=store_options.clock)
     coherence = Coherence(link, memory, wakeups, options.local_seconds, name)
     wakeups.is_fed = link.records.is_live = coherence.is_live
@@ -73,7 +76,7 @@ def share(options: SharedOptions, store_options: StoreOptions, memory: MemoryTie
 def _link(options: SharedOptions, store_options: StoreOptions, store: Store, keys: KeySpace) -> Link:
     changes = Changes()
     clock = store_options.clock
-    wall = time.time if clock is time.monotonic else clock
+    wall = clock if hasattr(clock, "call_later") else time.time  # a test's clock tells both
 
     def everything() -> Mapping[bytes, Item]:
         record = keys.scope(None)

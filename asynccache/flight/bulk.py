@@ -43,7 +43,7 @@ async def fetch_many(
         for key in keys:
             flight = flights.join(loop, table, plan, key, call(key), parent)
             joined.append(flight)
-            if flight.old_is_served and not flight.landed and gives_old(flights, plan):
+            if flight.old_is_served and not flight.landed and gives_old(flights, plan, flight):
                 outcomes[key] = flight.old
                 continue
             if not flight.landed:

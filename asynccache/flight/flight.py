@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine, Generator, Hashable
 from types import TracebackType
 from typing import Any, Final, Generic, NoReturn, TypeVar
 
-from asynccache.core.generations import Epoch
+from asynccache.core.generations import NO_TAGS, Epoch, Tags, first_invalidated
 from asynccache.errors import LoadCancelled
 from asynccache.flight.plan import Plan
 from asynccache.protocols import MISSING, TimerHandle
@@ -73,6 +73,8 @@ class Flight(Generic[K]):
     """On what terms its value is stored, if that is known already."""
     old: Any = MISSING
     """An old value from a tier further away, which may be served instead of none."""
+    old_tags: Tags = NO_TAGS
+    """Its tags and scopes."""
     old_is_served = False
     """Whoever comes while it loads is given `old`."""
     caller: asyncio.Task[Any] | None = None
@@ -103,6 +105,12 @@ class Flight(Generic[K]):
     def known_as(self) -> tuple[str, Any]:
         """Tell what is loaded, and its key as users know it."""
         return ("a function", self.key) if self.plan is None else (self.plan.name, self.plan.own_key(self.key))
+
+    def old_value(self) -> Any:
+        """Give the old value from a tier further away, `MISSING` if there is none or it was invalidated meanwhile."""
+        if self.old is not MISSING and self.epoch is not None and first_invalidated(self.old_tags, self.epoch):
+            self.old, self.old_is_served = MISSING, False
+        return self.old
 
     def take_outcome(self) -> Any:
         """Give what its only step came to; it is kept only for those who share it in this same turn of the loop."""

@@ -121,7 +121,7 @@ class Flights(Generic[K, V]):
         try:
             if flight.landed:  # its first step was its last
                 outcome = flight.take_outcome()
-            elif flight.old_is_served and gives_old(self, plan):
+            elif flight.old_is_served and gives_old(self, plan, flight):
                 outcome = flight.old
             else:
                 future = self.wait_for(loop, flight)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from asynccache.flight.flight import Flight
 from asynccache.flight.plan import Plan
+from asynccache.protocols import MISSING
 
 if TYPE_CHECKING:
     from asynccache.flight.flights import Flights
@@ -41,9 +42,9 @@ def serve_old(flights: "Flights[K, Any]", flight: Flight[K], value: Any, *, is_f
     flight.hand_out(value)
 
 
-def gives_old(flights: "Flights[K, Any]", plan: Plan) -> bool:
+def gives_old(flights: "Flights[K, Any]", plan: Plan, flight: Flight[K]) -> bool:
     """Tell whether a caller is given the old value that a load has found further away; count it then."""
-    if plan.beyond is None or plan.beyond.is_anew:
+    if plan.beyond is None or plan.beyond.is_anew or flight.old_value() is MISSING:
         return False
     for counts in (flights.counts, plan.counts):
         if counts is not None:

@@ -114,7 +114,7 @@ class MemoryTier(Generic[K, V]):
         def is_refused() -> bool:
             if not terms.is_stored or unless():
                 return True
-            return flight is not None and (flight.is_detached or self._is_overtaken(flight, plan, terms))
+            return flight is not None and (flight.is_detached or self.is_overtaken(flight, plan, terms))
 
         return self._enter(plan, key, value, terms, is_refused)
 
@@ -137,7 +137,7 @@ class MemoryTier(Generic[K, V]):
         gone: list[Removed] = []
         try:
             with self.store.lock:
-                if (flight.epoch is not None and self._is_overtaken(flight, plan, terms)) or flight.is_detached:
+                if (flight.epoch is not None and self.is_overtaken(flight, plan, terms)) or flight.is_detached:
                     return False
                 load_time = flight.load_time if terms.load_time is None else terms.load_time
                 evicted = self.store.enter(flight.key, value, terms, plan, gone, load_time)
@@ -150,7 +150,7 @@ class MemoryTier(Generic[K, V]):
             self.store.tell(gone)
         return terms.is_stored
 
-    def _is_overtaken(self, flight: Flight[K], plan: Plan, terms: Terms) -> bool:
+    def is_overtaken(self, flight: Flight[K], plan: Plan, terms: Terms) -> bool:
         """Tell whether one of a value's tags was invalidated while it was being loaded."""
         tags = self.store.generations.tags(terms.tags) + plan.scope
         invalidated = 0 if flight.epoch is None else first_invalidated(tags, flight.epoch)
@@ -190,7 +190,7 @@ class MemoryTier(Generic[K, V]):
         with self.store.lock:
             entry = None if flight.is_detached else self.store.kept(flight.key)
             if entry is None:
-                return cast("V | Missing", MISSING if flight.is_detached else flight.old)
+                return cast("V | Missing", MISSING if flight.is_detached else flight.old_value())
             entry.retry_at = self.rules.clock() + plan.freshness.error_backoff
         return self.fallback(flight)
 
@@ -199,7 +199,7 @@ class MemoryTier(Generic[K, V]):
         entry = self.store.kept(flight.key)
         allowed = 0.0 if flight.plan is None else flight.plan.freshness.stale_if_error
         if entry is None and allowed:
-            return cast("V | Missing", flight.old)
+            return cast("V | Missing", flight.old_value())
         if entry is None or not allowed or self.rules.clock() >= entry.fresh_until + allowed:
             return MISSING
         old: V | Missing = value_of(entry)

@@ -63,7 +63,7 @@ class SharedOptions:
         if self.store is None:
             self._refuse_all()
             return
-        if not isinstance(self.store, str | Store):  # pyright: ignore[reportUnnecessaryIsInstance]
+        if isinstance(self.store, type) or not isinstance(self.store, str | Store):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(
                 f'the first argument of Cache is a store or its URL, as in Cache("redis://localhost/0"), not a '
                 f"{type(self.store).__name__}"

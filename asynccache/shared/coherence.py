@@ -9,7 +9,7 @@ import asyncio
 import contextvars
 import logging
 import threading
-from collections.abc import Hashable, Iterable
+from collections.abc import AsyncGenerator, Hashable, Iterable
 from typing import Any, Final
 
 from asynccache.errors import StoreError
@@ -48,6 +48,7 @@ class Coherence:
         self._feed: Feed | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
+        self._end: AsyncGenerator[None] | None = None
         self.is_closed = False
         self._waiting: set[asyncio.Future[None]] = set()
 
@@ -94,23 +95,29 @@ class Coherence:
 
     async def _listen(self, source: SupportsFeed) -> None:
         try:
+            self._end = self._until_the_end()
+            await anext(self._end)
             self._feed = feed = await source.listen(self._link.keys.prefix, self.on_change)
-            if feed.is_live:  # what was read before that may have changed unheard
+            if self.is_closed:
+                await feed.aclose()
+            elif feed.is_live:  # what was read before that may have changed unheard
                 self.on_change(None)
         except StoreError as error:
             self._source = None
             _log.warning("%s: values are kept in process for %g s only, as %s", self._name, self.held() or 0.0, error)
 
+    async def _until_the_end(self) -> AsyncGenerator[None]:
+        """End with the loop: loops end their async generators before they are closed, and then nobody listens."""
+        try:
+            yield
+        finally:
+            self._feed = self._loop = None
+            self._drop_all()
+
     def on_change(self, keys: Iterable[bytes] | None) -> None:
         """Drop what has changed in the store; None: everything, as nobody knows."""
         if keys is None:
-            for future in list(self._waiting):
-                future.get_loop().call_soon_threadsafe(_settle, future)
-            self._link.counts.flushes += 1
-            self._link.changes.note(None)
-            self._link.outbox.hear(None)
-            self._link.records.forget(None)
-            self._memory.forget_all(is_doubt=True)
+            self._drop_all()
             self._link.outbox.wake()
         else:
             keys = list(keys)
@@ -119,6 +126,15 @@ class Coherence:
             for key in keys:
                 self._drop(key)
         self._wakeups.ring(keys)
+
+    def _drop_all(self) -> None:
+        for future in list(self._waiting):
+            future.get_loop().call_soon_threadsafe(_settle, future)
+        self._link.counts.flushes += 1
+        self._link.changes.note(None)
+        self._link.outbox.hear(None)
+        self._link.records.forget(None)
+        self._memory.forget_all(is_doubt=True)
 
     def _drop(self, key: bytes) -> None:
         memory, generations = self._memory, self._memory.store.generations
@@ -156,6 +172,8 @@ class Coherence:
             await asyncio.wait([self._task])
         if self._feed is not None:
             await self._feed.aclose()
+        if self._end is not None:
+            await self._end.aclose()
 
 
 def _settle(future: "asyncio.Future[None]") -> None:

@@ -21,7 +21,7 @@ class GenerationReader:
 
     def __init__(self, link: Link) -> None:
         self._link = link
-        self._opened: dict[bytes, Generation] = {}
+        self._opened: dict[tuple[bytes, bytes], Generation] = {}
 
     async def read(self, records: Sequence[bytes], since: int) -> dict[bytes, Generation | None]:
         """Give the generations of records, None for one that is missing.
@@ -57,7 +57,7 @@ class GenerationReader:
     def newest(self, record: bytes, replies: dict[bytes, bytes]) -> Generation | None:
         """Give what the store's replies say of a record; None if it is missing."""
         data = replies.get(record)
-        return None if data is None else self._opened.get(data) or self._open(record, data)
+        return None if data is None else self._opened.get((record, data)) or self._open(record, data)
 
     def _open(self, record: bytes, data: bytes) -> Generation | None:
         try:
@@ -69,6 +69,6 @@ class GenerationReader:
             return None
         if len(self._opened) >= _MOST:
             self._opened.clear()
-        # The same bytes come with each read, where nobody tells of changes. They name their record.
-        generation = self._opened[data] = Generation(envelope.version, envelope.created)
+        # The same bytes come with each read, where nobody tells of changes.
+        generation = self._opened[record, data] = Generation(envelope.version, envelope.created)
         return generation

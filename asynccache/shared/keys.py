@@ -16,6 +16,7 @@ import json
 import re
 from collections.abc import Hashable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
@@ -30,6 +31,8 @@ _NAMESPACE: Final = re.compile(r"[A-Za-z0-9._\-]{1,64}")
 
 _ASKED: Final = 0xFFFF
 """A mask: news of a key is thrown away after one look if no key of the same hash was ever asked for."""
+
+_MOST_PATHS: Final = 1_000
 
 Scope: TypeAlias = tuple[Hashable, ...]
 """The path of a namespace inside a cache."""
@@ -104,6 +107,14 @@ class KeySpace:
         """Spell the key of a scope's record; None for the whole cache."""
         return self._scope + (b"" if tag is None else self._path(tag.name))
 
+    def is_scope(self, key: bytes) -> bool:
+        """Tell whether a key is that of a scope's record."""
+        return key.startswith(self._scope)
+
+    def within(self, path: Scope, name: str) -> str:
+        """Give a name that lies in a namespace, as of a lock."""
+        return self._path(path).decode("utf-8", "surrogatepass") + name if path else name
+
     def lease(self, value_key: bytes) -> bytes:
         """Spell the key that tells who is loading a value."""
         return self.prefix + b"l:" + value_key[len(self._value) :]
@@ -120,6 +131,8 @@ class KeySpace:
     def _path(self, path: Any) -> bytes:
         spelled = self._paths.get(path)
         if spelled is None:
+            if len(self._paths) >= _MOST_PATHS:
+                self._paths.clear()
             spelled = self._paths[path] = encode([_canonical(step) for step in path])
         return spelled
 
@@ -183,6 +196,8 @@ def _canonical(key: Any) -> Any:
         return _plain_member(key)
     if issubclass(kind, bool | float | complex | Decimal | Fraction):
         return _number(key)
+    if kind is datetime:
+        return (key if key.utcoffset() is None else key.astimezone(UTC)).replace(fold=0)
     if kind is tuple or "_fields" in vars(kind):  # a named one, which is equal to a plain one
         return tuple([_canonical(part) for part in key])
     if kind is frozenset:

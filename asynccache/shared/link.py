@@ -1,10 +1,12 @@
 """What all that deals with one cache's store has in common."""
 
+import logging
 import random
 from dataclasses import dataclass, field
 from math import inf
 from typing import Final, NamedTuple
 
+from asynccache.errors import StoreError
 from asynccache.flight.plan import Plan
 from asynccache.protocols import Clock, SupportsTimers
 from asynccache.serializers.envelope import Envelope, Kind, Sealer, new_version
@@ -15,6 +17,8 @@ from asynccache.shared.outbox import Outbox
 from asynccache.shared.records import RECORD_TTL, Records
 from asynccache.stats import SharedCounts
 from asynccache.stores.contract import Item, OnChange, Store, SupportsConditions
+
+_log: Final = logging.getLogger("asynccache")
 
 TOMBSTONE_TTL: Final = 60.0
 """Seconds for which it is remembered that a value was deleted: a load that began before brings nothing back."""
@@ -53,6 +57,8 @@ class Link:
         records: the generations that are known here.
         outbox: what still has to be sent.
         counts: what was counted.
+        name: of the cache, for the log.
+        is_away: whether the last request has failed.
         on_refused: told of keys that were written behind and refused.
     """
 
@@ -65,6 +71,8 @@ class Link:
     records: Records
     outbox: Outbox
     counts: SharedCounts
+    name: str = ""
+    is_away: bool = False
     on_refused: OnChange = lambda _keys: None
     conditions: SupportsConditions | None = field(init=False)
 
@@ -94,10 +102,23 @@ class Link:
         )
         return Item(await seal_off_loop(self.sealer, key, envelope), None if kept == inf else kept)
 
+    def note_error(self, error: StoreError) -> None:
+        """Count that the store has failed, and say so if it had not before."""
+        self.counts.errors += 1
+        if not self.is_away:
+            self.is_away = True
+            _log.warning("%s: does without its store, which failed: %s", self.name, error)
+
+    def note_answer(self) -> None:
+        """Say that the store answers again."""
+        self.is_away = False
+        _log.warning("%s: its store answers again", self.name)
+
     def tombstone(self, key: bytes) -> Item:
         """Make what stands in the place of a deleted value for a while."""
         return Item(self.sealer.seal(key, Envelope(Kind.TOMBSTONE, new_version(), self.wall())), TOMBSTONE_TTL)
 
     def record(self, key: bytes, invalidated: float) -> Item:
         """Make a new generation's record; `invalidated` is `NEVER` for the first."""
-        return Item(self.sealer.seal(key, Envelope(Kind.GENERATION, new_version(), invalidated)), RECORD_TTL)
+        ttl = None if self.keys.is_scope(key) else RECORD_TTL
+        return Item(self.sealer.seal(key, Envelope(Kind.GENERATION, new_version(), invalidated)), ttl)

@@ -155,8 +155,9 @@ class SharedLoads:
             return self._taken(flight, plan, found)
         if verdict is Verdict.GONE:
             return None
-        flight.old = found.value
         terms = found.terms(self._link.keys, self._coherence.held())
+        flight.old = found.value
+        flight.old_tags = self._memory.store.generations.tags(terms.tags) + plan.scope
         self._memory.fill(plan, flight.key, found.value, terms, unless=lambda: False, flight=flight)
         if verdict is not Verdict.FALLBACK:
             serve_old(self._memory.flights, flight, found.value, is_fresh=verdict is Verdict.REFRESH)
@@ -230,13 +231,18 @@ class SharedLoads:
             if reading.found is not None and not flight.is_detached:  # nor is what it would have replaced kept
                 await self._writer.forget([reading.key])
             return
+        if not flight.is_detached:
+            self._memory.is_overtaken(flight, plan, terms)  # which detaches it: the news of its tags count, not dates
         if flight.is_detached and not self._may_be_newest(flight, reading):
             return
+        if reading.stamp is None and self._is_too_late(reading) and not self._coherence.is_live():
+            return  # what was deleted meanwhile may be forgotten by now
         since = self._link.changes.begin()
         try:
             asked = replace(reading, since=since)
-            # What the news may not find any more is written at once, for the store to decide.
-            written = await self._writer.write(plan, asked, value, terms, flight.load_time, at_once=flight.is_detached)
+            # What a fleet waits for is written at once; so is what the news may not find any more.
+            at_once = flight.is_detached or self._fleet is not None
+            written = await self._writer.write(plan, asked, value, terms, flight.load_time, at_once=at_once)
         finally:
             self._link.changes.end()
         if flight.is_detached and self._link.conditions is None:  # meanwhile, and the store could not know
@@ -255,8 +261,10 @@ class SharedLoads:
         """
         if self._link.conditions is None:
             return False
-        is_in_time = self._link.wall() < reading.asked_at + TOMBSTONE_TTL
-        return is_in_time and (flight.is_cut_off or reading.is_after_news)
+        return not self._is_too_late(reading) and (flight.is_cut_off or reading.is_after_news)
+
+    def _is_too_late(self, reading: Reading) -> bool:
+        return self._link.wall() >= reading.asked_at + TOMBSTONE_TTL
 
     @staticmethod
     def _held(terms: Terms, held: float | None) -> Terms:

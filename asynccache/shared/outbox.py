@@ -8,6 +8,8 @@ What is written behind may be dropped, and is counted.
 import asyncio
 import contextlib
 import contextvars
+import logging
+import threading
 from collections import Counter
 from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple, TypeAlias
@@ -17,6 +19,8 @@ from asynccache.protocols import Clock, SupportsTimers, TimerHandle
 from asynccache.serializers.envelope import stamp
 from asynccache.stores.contract import Item, Store
 from asynccache.sweeper import start_timer
+
+_log: Final = logging.getLogger("asynccache")
 
 MOST_OWED: Final = 10_000
 """Invalidations that are kept one by one."""
@@ -89,7 +93,9 @@ class Outbox:
         self._failed_at = 0.0
         self._passed_by: Counter[bytes] = Counter()
         self._pause = _FIRST_PAUSE
+        self._lock = threading.Lock()
         self._timer: TimerHandle | None = None
+        self._timer_loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -126,11 +132,12 @@ class Outbox:
 
     def owe(self, items: Mapping[bytes, Item]) -> None:
         """Keep invalidations that could not be sent."""
-        for key in items:
-            self.behind.pop(key, None)
-        self.owed.update(items)
-        if len(self.owed) > MOST_OWED:
-            self.owed = dict(self._overflow())
+        with self._lock:
+            for key in items:
+                self.behind.pop(key, None)
+            self.owed.update(items)
+            if len(self.owed) > MOST_OWED:
+                self.owed = dict(self._overflow())
         self._send_later(self._pause)
 
     def write_behind(self, key: bytes, item: Item, expected: bytes | None, until: float) -> None:
@@ -142,101 +149,120 @@ class Outbox:
             expected: how what is there has to begin; None if nothing may be there.
             until: the moment after which it is not written any more, in seconds since 1970.
         """
-        before = self.behind.get(key)
-        if before is None and len(self.behind) >= MOST_BEHIND:
-            self.dropped += 1
-            return
-        self.behind[key] = Late(item, expected if before is None else before.expected, until, self._doubts)
-        if self._task is None or self._task.done():
+        with self._lock:
+            before = self.behind.get(key)
+            if before is None and len(self.behind) >= MOST_BEHIND:
+                self.dropped += 1
+                return
+            self.behind[key] = Late(item, expected if before is None else before.expected, until, self._doubts)
+        if not self._is_sending():
             self._send_later(0.0)
 
     def forget(self, keys: Mapping[bytes, Item]) -> None:
         """Send no more what is newer in the store by now."""
-        for key in keys:
-            self.behind.pop(key, None)
-            self.owed.pop(key, None)
+        with self._lock:
+            for key in keys:
+                self.behind.pop(key, None)
+                self.owed.pop(key, None)
 
     @contextlib.contextmanager
-    def passing_by(self, keys: Iterable[bytes]) -> Generator[None]:
+    def passing_by(self, keys: Sequence[bytes]) -> Generator[None]:
         """Send nothing for these keys while something newer is on its way to the store."""
-        self._passed_by.update(keys)
+        with self._lock:
+            self._passed_by.update(keys)
         try:
             yield
         finally:
-            self._passed_by.subtract(keys)
-            self._passed_by += Counter()  # what is not counted any more goes
+            with self._lock:
+                self._passed_by.subtract(keys)
+                self._passed_by += Counter()  # what is not counted any more goes
 
     def hear(self, keys: Iterable[bytes] | None) -> None:
         """Note news of keys: what waits may not be the newest any more; None: of any.
 
         It is not given to readers then. It is sent all the same: the store takes it if the news were of our own doing.
         """
-        if keys is None:
-            self._doubts += 1
-        elif self.behind:
-            for key in keys:
-                if key in self.behind:
-                    self.behind[key] = self.behind[key]._replace(doubts=-1)
+        with self._lock:
+            if keys is None:
+                self._doubts += 1
+            elif self.behind:
+                for key in keys:
+                    if key in self.behind:
+                        self.behind[key] = self.behind[key]._replace(doubts=-1)
 
     def wake(self) -> None:
         """Try again at once: the store is said to be there."""
         self._pause = _FIRST_PAUSE
-        if self.owed or self.behind:
+        if self.is_in_use:
             self._send_later(0.0)
 
     async def drain(self) -> None:
         """Send what waits, once, before the end; what cannot be sent is dropped."""
         self._stop_timer()
-        if self._task is not None and self._task.get_loop() is asyncio.get_running_loop() and not self._task.done():
-            await asyncio.wait([self._task])
+        task = self._task
+        if task is not None and task.get_loop() is asyncio.get_running_loop() and not task.done():
+            await asyncio.wait([task])
             self._stop_timer()
-        await self._send()
+        while self.is_in_use and await self._send():
+            pass
         self._stop_timer()
+        if self.owed:
+            _log.warning("%d invalidations could not be sent before the end: others may see old values", len(self.owed))
         self.dropped += len(self.behind)
         self.behind.clear()
 
+    def _is_sending(self) -> bool:
+        task = self._task
+        return task is not None and not task.done() and not task.get_loop().is_closed()
+
     def _stop_timer(self) -> None:
-        if self._timer is not None:
+        """Take back a timer of this loop; those of others go off in vain."""
+        if self._timer is not None and self._timer_loop is asyncio.get_running_loop():
             self._timer.cancel()
-            self._timer = None
+        self._timer = None
 
     def _send_later(self, delay: float) -> None:
-        if self._task is not None and self._task.get_loop().is_closed():
-            self._task = self._timer = None  # left behind
-        if self._task is not None and not self._task.done():
-            return  # which sees to it itself
+        if self._is_sending():
+            return  # that task sees to it
         self._stop_timer()
         loop = asyncio.get_running_loop()
         if delay:
+            self._timer_loop = loop
             self._timer = start_timer(self._clock, loop, delay, self._start)
         else:
             self._start()
 
     def _start(self) -> None:
         self._timer = None
-        self._task = asyncio.get_running_loop().create_task(self._run(), context=contextvars.Context())
+        if not self._is_sending():
+            self._task = asyncio.get_running_loop().create_task(self._run(), context=contextvars.Context())
 
     async def _run(self) -> None:
         """Send until nothing is left, or the store is away."""
         is_done = True
-        while is_done and (self.owed.keys() - self._passed_by or self.behind):
+        while is_done and self._has_work():
             is_done = await self._send()
         self._task = None
         if not is_done:
             self._pause = min(self._pause * 2, _LONGEST_PAUSE)
             self._send_later(self._pause)
 
+    def _has_work(self) -> bool:
+        with self._lock:
+            return bool(self.behind) or any(key not in self._passed_by for key in self.owed)
+
     async def _send(self) -> bool:
         """Send some of it; tell whether that went well."""
         try:
-            waiting = [one for one in self.owed.items() if one[0] not in self._passed_by]
-            owed = dict(waiting[:_AT_ONCE])
+            with self._lock:
+                waiting = [one for one in self.owed.items() if one[0] not in self._passed_by]
+                owed, behind = dict(waiting[:_AT_ONCE]), list(self.behind.items())[:_AT_ONCE]
             if owed:
                 await self._store.set_many(owed)
-            for key, item in owed.items():
-                if self.owed.get(key) is item:
-                    del self.owed[key]
-            behind = list(self.behind.items())[:_AT_ONCE]
+            with self._lock:
+                for key, item in owed.items():
+                    if self.owed.get(key) is item:
+                        del self.owed[key]
             outcomes = await asyncio.gather(*[self._send_late(*one) for one in behind], return_exceptions=True)
             for outcome in outcomes:
                 if isinstance(outcome, BaseException):
@@ -253,8 +279,9 @@ class Outbox:
             self.dropped += 1
         else:
             is_stored = await self._store_unless_changed(key, late.item, late.expected)
-        newer = self.behind.get(key)
-        if newer is not None and (newer.item is late.item or not is_stored):
-            del self.behind[key]
-        elif newer is not None:
-            self.behind[key] = newer._replace(expected=stamp(late.item.value))
+        with self._lock:
+            newer = self.behind.get(key)
+            if newer is not None and (newer.item is late.item or not is_stored):
+                del self.behind[key]
+            elif newer is not None:
+                self.behind[key] = newer._replace(expected=stamp(late.item.value))

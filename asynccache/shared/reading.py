@@ -113,11 +113,13 @@ class Reader:
         try:
             is_waiting = link.outbox.owed or link.outbox.behind
             replies = await (link.outbox.ask(asked) if is_waiting else link.store.get_many(asked))
-        except StoreError:
-            link.counts.errors += 1
+        except StoreError as error:
+            link.note_error(error)
             return MISSING
         if link.outbox.owed or link.outbox.behind:
             replies = link.outbox.laid_over(replies, asked)
+        if link.is_away:
+            link.note_answer()
         data = replies.get(spelled)
         if data is None:
             return MISSING
@@ -138,7 +140,11 @@ class Reader:
             except Undecodable:
                 link.counts.unreadable["payload"] += 1
                 return MISSING
-        found = (await self.ask_one(plan, key, 0)).found  # it is large, or depends on records nobody spoke of
+        since = link.changes.begin()
+        try:
+            found = (await self.ask_one(plan, key, since)).found  # it is large, or depends on records nobody spoke of
+        finally:
+            link.changes.end()
         return found.value if found is not None and found.is_fresh() else MISSING
 
     async def ask_one(self, plan: Plan, key: Any, since: int) -> Reading:
@@ -161,13 +167,15 @@ class Reader:
         try:
             is_waiting = link.outbox.owed or link.outbox.behind
             replies = await (link.outbox.ask(asked) if is_waiting else link.store.get_many(asked))
-        except StoreError:
-            link.counts.errors += 1
+        except StoreError as error:
+            link.note_error(error)
             return reading
         if link.outbox.owed or link.outbox.behind:
             replies = link.outbox.laid_over(replies, asked)
         if unknown:
             self._generations.learn(unknown, replies, versions, since)
+        if link.is_away:
+            link.note_answer()
         reading.is_known = True
         reading.versions = versions
         data = replies.get(spelled)
@@ -196,8 +204,8 @@ class Reader:
         asked = [reading.key for reading in readings.values()] + unknown
         try:
             replies = link.outbox.laid_over(await link.outbox.ask(asked), asked)
-        except StoreError:
-            link.counts.errors += 1
+        except StoreError as error:
+            link.note_error(error)
             return readings
         self._generations.learn(unknown, replies, versions, since)
         for reading in readings.values():
@@ -250,8 +258,8 @@ class Reader:
             if envelope.kind is Kind.VALUE and len(envelope.payload) >= LARGE:
                 value = await decode_off_loop(self._codec(plan, envelope), envelope.payload)
             reading.found = self._found(plan, envelope, reading.asked_at, value)
-        except StoreError:
-            self._link.counts.errors += 1
+        except StoreError as error:
+            self._link.note_error(error)
         except Unopenable as error:
             self._link.counts.unreadable[error.reason] += 1
         except Undecodable:

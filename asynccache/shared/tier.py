@@ -6,8 +6,11 @@ kept in process only if nothing was heard of its key since: another process may 
 that may have come before the store's answer.
 """
 
+import asyncio
+import contextlib
 import functools
 from collections.abc import Hashable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import Any, Final
 
@@ -15,6 +18,7 @@ from asynccache.core.generations import Tags
 from asynccache.errors import StoreError, StoreTimeout
 from asynccache.flight.plan import Plan
 from asynccache.locks.keeper import LeaseKeeper
+from asynccache.locks.lease import Lease
 from asynccache.locks.lock import Locks
 from asynccache.memory.tier import MemoryTier
 from asynccache.protocols import MISSING, Missing
@@ -184,9 +188,14 @@ class SharedTier:
         terms = {key: memory.appraiser.of_put(plan, key, value, *call) for key, value in values.items()}
         since = link.changes.begin()
         try:
-            is_sent = await self._writer.put(
-                plan, {spelled[key]: (value, terms[key]) for key, value in values.items()}, since
-            )
+            try:
+                items = {spelled[key]: (value, terms[key]) for key, value in values.items()}
+                is_sent = await self._writer.put(plan, items, since)
+            except BaseException:  # cancelled: what was there before is out of date
+                link.changes.note(spelled.values())
+                for key in values:
+                    memory.drop(key, is_replaced=True)
+                raise
             held = self._coherence.held()
             if not is_sent:
                 held = ALONE if held is None else min(held, ALONE)
@@ -250,8 +259,8 @@ class SharedTier:
             is_renewed = await store_unless_changed(link, reading.key, item, stamp(data))
         except Unopenable:
             return False
-        except StoreError:
-            link.counts.errors += 1
+        except StoreError as error:
+            link.note_error(error)
             return False
         link.changes.note([reading.key])
         self._memory.drop(key, is_replaced=True)
@@ -259,12 +268,17 @@ class SharedTier:
 
     # --- the whole --------------------------------------------------------------------------------------------------
 
-    def locks(self) -> Locks:
-        """Give the locks of this cache.
+    def lock(self, path: tuple[Hashable, ...], name: str, *, ttl: Any, wait: Any) -> AbstractAsyncContextManager[Lease]:
+        """Give a lock of a namespace.
 
         Raises:
             TypeError: the store cannot keep any.
+            ValueError: an argument that cannot be meant.
         """
+        named = self._link.keys.within(path, name) if name.__class__ is str and name else name
+        return self._all_locks().lock(named, ttl=ttl, wait=wait)
+
+    def _all_locks(self) -> Locks:
         if self._keeper is None:
             raise TypeError(
                 f"{self._link.store!r} cannot keep locks: it has no add, compare_and_set, compare_and_delete"
@@ -309,6 +323,10 @@ class SharedTier:
     async def aclose(self) -> None:
         """Send what still has to be sent, give leases back, and let go of the store if it is the cache's own."""
         self._is_closed = True
+        closing = asyncio.get_running_loop().create_task(self._close())
+        await asyncio.shield(closing)  # whoever closes may be cancelled: connections are let go of all the same
+
+    async def _close(self) -> None:
         try:
             if self._keeper is not None:
                 await self._keeper.aclose()
@@ -316,7 +334,8 @@ class SharedTier:
         finally:
             await self._coherence.aclose()
             if self._is_owned:
-                await self._link.store.aclose()
+                with contextlib.suppress(StoreError):
+                    await self._link.store.aclose()
 
 
 def _fresh(reading: Reading) -> Found | None:

@@ -90,8 +90,8 @@ class Writer:
                 return Written.STORED
             if await store_unless_changed(self._link, reading.key, item, reading.stamp):
                 return Written.STORED
-        except StoreError:
-            self._link.counts.errors += 1
+        except StoreError as error:
+            self._link.note_error(error)
             return Written.NOT_SENT
         return self._refused()
 
@@ -141,8 +141,8 @@ class Writer:
                 items[key] = self._link.tombstone(key) if item is None else item
             with self._link.outbox.passing_by(list(keys)):
                 await self._link.store.set_many(items)
-        except StoreError:
-            self._link.counts.errors += 1
+        except StoreError as error:
+            self._link.note_error(error)
             self._owe(keys)
             return False
         except BaseException:  # whoever sets it is cancelled: what was there before is out of date all the same
@@ -169,8 +169,8 @@ class Writer:
         self._link.outbox.forget(items)  # of what waits there, this is the newest
         try:
             await self._link.store.set_many(items)
-        except StoreError:
-            self._link.counts.errors += 1
+        except StoreError as error:
+            self._link.note_error(error)
             self._link.outbox.owe(items)
         except BaseException:  # whoever asked for it is cancelled: it has to be done all the same
             self._link.outbox.owe(items)
@@ -216,7 +216,11 @@ class Writer:
         if link.conditions is None:
             await link.store.set_many({record: item})
         elif not await link.conditions.add(record, item):
-            return (await self._generations.read([record], since))[record]
+            there = (await self._generations.read([record], since))[record]
+            if there is not None:
+                return there
+            # Damaged, or signed by a secret that is not known any more: nothing that depends on it can be believed.
+            await link.store.set_many({record: item})
         generation = Generation(version_of(item.value), NEVER)
         link.records.learn(record, generation, since)
         return generation

@@ -21,6 +21,9 @@ MOST_ASKED: Final = 512
 STALL: Final = 0.02
 """Seconds. If a time limit is noticed so much too late, it was the loop that took the time, and not the engine."""
 
+_MOST_EXTENSIONS: Final = 10
+"""Times that a batch is given its time limit anew, as it was the loop that was slow."""
+
 _time_is_over_at: contextvars.ContextVar[float] = contextvars.ContextVar("time_is_over_at", default=math.inf)
 
 
@@ -48,12 +51,12 @@ class Owner(Protocol):
 class Batch:
     """What goes as one request, and who waits for it."""
 
-    __slots__ = ("asked", "is_late", "task", "timer", "waiters")
+    __slots__ = ("asked", "extensions", "task", "timer", "waiters")
 
     def __init__(self) -> None:
         self.asked: list[Any] = []
         self.waiters: list[asyncio.Future[Any]] = []
-        self.is_late = False
+        self.extensions = 0
         self.task: asyncio.Task[None] | None = None
         self.timer: asyncio.TimerHandle
         """Ends the waiting."""
@@ -86,6 +89,7 @@ class Lane:
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[Batch] = deque()
         self._running: set[Batch] = set()
+        self._answered_at = -math.inf
 
     def join(self, asked: Sequence[Any]) -> Batch:
         """Make this the last part of a batch: what it comes to is told to the last of those who wait for the batch.
@@ -132,6 +136,7 @@ class Lane:
         outcome: object = StoreUnavailable(f"the request to {store.name} was given up")
         try:
             outcome = await self._serve(batch.asked)
+            self._answered_at = self._loop.time()
             if store.breaker is not None:
                 store.breaker.succeed()
         except StoreError as error:
@@ -152,10 +157,9 @@ class Lane:
             self._store.breaker.fail()
 
     def _expire(self, batch: Batch) -> None:
-        late = self._loop.time() - batch.timer.when()
-        if late > STALL and not batch.is_late:  # the loop was blocked: the reply may be there, and not read yet
-            batch.is_late = True
-            batch.timer = self._loop.call_later(STALL, self._expire, batch, context=contextvars.Context())
+        if batch.extensions < _MOST_EXTENSIONS and self._is_our_own_doing(batch):
+            batch.extensions += 1
+            batch.timer = self._loop.call_later(self._store.timeout, self._expire, batch, context=contextvars.Context())
             return
         batch.tell(StoreTimeout(f"{self._store.name} did not answer within {self._store.timeout:g} s"))
         if batch.task is not None:
@@ -163,6 +167,17 @@ class Lane:
             self._settle(batch)  # a task that is cancelled before its first step does nothing itself
         elif batch in self._waiting:  # those before it take all the time
             self._waiting.remove(batch)
+
+    def _is_our_own_doing(self, batch: Batch) -> bool:
+        """Tell whether it is the loop that took the time, and not the engine.
+
+        It was blocked, so that a reply may be there and not read yet; or there is so much to ask that this batch had to
+        wait, while the engine has answered others.
+        """
+        now = self._loop.time()
+        if now - batch.timer.when() > STALL:
+            return True
+        return batch.task is None and now - self._answered_at < self._store.timeout
 
     def _settle(self, batch: Batch) -> None:
         batch.timer.cancel()

@@ -116,7 +116,7 @@ class SharedControls(CallControls):
         return self._engine.stats()
 
     async def cache_clear(self) -> None:
-        await self._engine.clear(self._plan.scope)
+        await self._engine.clear(self._plan)
 
     async def cache_invalidate(self, /, *args: Any, **kwargs: Any) -> bool:
         return bool(await self._engine.delete_many(self._plan, (self._full_key(args, kwargs),)))
