@@ -27,9 +27,9 @@ class _Translated:
     def __init__(self, store: Store) -> None:
         self._store = store
         for name in _METHODS:
-            method: Any = getattr(store, name, None)
+            method = getattr(store, name, None)
             if callable(method):
-                self.__dict__[name] = _guarded(method, type(store).__name__)
+                self.__dict__[name] = _guarded(cast("Any", method), type(store).__name__)
 
     def __repr__(self) -> str:
         return repr(self._store)
