@@ -10,7 +10,7 @@ import random
 from collections.abc import Mapping
 from dataclasses import replace
 from math import inf
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from asynccache.core.freshness import Verdict
 from asynccache.core.remembered_error import RememberedError
@@ -78,9 +78,9 @@ class SharedLoads:
             raise RuntimeError("a flight without a plan")
         if self.listens:
             self._coherence.ensure()
-        reading = None if way.ahead is None else way.ahead.pop(flight.key, None)
+        reading = cast("Reading | None", None if way.ahead is None else way.ahead.pop(flight.key, None))
         if reading is None:
-            reading = await self._ask(plan, flight.key)
+            reading = await self.ask(plan, flight.key)
         found = None if way.is_anew else self._use(flight, plan, reading)
         if found is not None:
             return self._given(found)
@@ -105,9 +105,6 @@ class SharedLoads:
 
     async def ask(self, plan: Plan, key: Any) -> Reading:
         """Ask the store for one key."""
-        return await self._ask(plan, key)
-
-    async def _ask(self, plan: Plan, key: Any) -> Reading:
         since = self._link.changes.begin()
         try:
             return await self._reader.ask_one(plan, key, since)

@@ -1,15 +1,21 @@
 """What a plan needs to know of the tier that processes share."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, Protocol, cast
 
 from asynccache.flight.flight import Flight
 from asynccache.flight.plan import Plan
 from asynccache.serializers.codecs import Codec
 
-if TYPE_CHECKING:
-    from asynccache.shared.loads import SharedLoads
-    from asynccache.shared.reading import Reading
+
+class Loads(Protocol):
+    """What makes the loads of shared plans."""
+
+    async def load(
+        self, way: "SharedPlan", flight: Flight[Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> Any:
+        """Give the value of a flight's key."""
+        ...
 
 
 class SharedPlan:
@@ -27,12 +33,12 @@ class SharedPlan:
 
     def __init__(
         self,
-        loads: "SharedLoads",
+        loads: Loads,
         codec: Codec,
         scope_records: tuple[bytes, ...],
         *,
         is_anew: bool = False,
-        ahead: "dict[Any, Reading] | None" = None,
+        ahead: dict[Any, Any] | None = None,
     ) -> None:
         self.loads = loads
         self.codec = codec
@@ -44,7 +50,7 @@ class SharedPlan:
         """Give the value of a flight's key: from the store, or by a load whose value goes there."""
         return await self.loads.load(self, flight, args, kwargs)
 
-    def having_read(self, ahead: "dict[Any, Reading]") -> "SharedPlan":
+    def having_read(self, ahead: dict[Any, Any]) -> "SharedPlan":
         """Give the same, for loads that begin right now and need not ask the store what it was just asked."""
         return SharedPlan(self.loads, self.codec, self.scope_records, ahead=ahead)
 

@@ -49,10 +49,6 @@ class Records:
         self.is_live: Callable[[], bool] = lambda: False
         self._known: dict[bytes, Generation] = {}
 
-    def known(self, key: bytes) -> Generation | None:
-        """Give what is known of a record, if that can be relied on."""
-        return self._known.get(key) if self.is_live() else None
-
     def known_of(self, keys: Sequence[bytes]) -> dict[bytes, Generation | None]:
         """Give what is known of records, None for what is not or cannot be relied on."""
         if not self._known or not self.is_live():
