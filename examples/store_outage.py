@@ -6,6 +6,7 @@ Run it with `python -m examples.store_outage`.
 """
 
 import asyncio
+import logging
 from functools import partial
 
 from asynccache import Cache
@@ -42,6 +43,7 @@ async def owes_nothing(cache: Cache) -> None:
 
 async def main() -> None:
     """Let two processes share a store that fails one of them."""
+    logging.getLogger("asynccache").setLevel(logging.ERROR)  # it would warn that the store fails
     store = MemoryStore()
     chaos = Chaos(store)
     async with Cache(chaos, namespace="shop", ttl=60) as here, Cache(store, namespace="shop", ttl=60) as there:
