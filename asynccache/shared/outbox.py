@@ -11,8 +11,8 @@ import contextvars
 import logging
 import threading
 from collections import Counter
-from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
-from typing import Final, NamedTuple, TypeAlias
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from asynccache.errors import StoreError
 from asynccache.protocols import Clock, SupportsTimers, TimerHandle
@@ -235,7 +235,7 @@ class Outbox:
     def _start(self) -> None:
         self._timer = None
         if not self._is_sending():
-            self._task = asyncio.get_running_loop().create_task(self._run(), context=contextvars.Context())
+            self._task = _unnoticed(self._run())
 
     async def _run(self) -> None:
         """Send until nothing is left, or the store is away."""
@@ -263,7 +263,8 @@ class Outbox:
                 for key, item in owed.items():
                     if self.owed.get(key) is item:
                         del self.owed[key]
-            outcomes = await asyncio.gather(*[self._send_late(*one) for one in behind], return_exceptions=True)
+            sending = [_unnoticed(self._send_late(*one)) for one in behind]
+            outcomes = await asyncio.gather(*sending, return_exceptions=True)
             for outcome in outcomes:
                 if isinstance(outcome, BaseException):
                     raise outcome
@@ -285,3 +286,10 @@ class Outbox:
                 del self.behind[key]
             elif newer is not None:
                 self.behind[key] = newer._replace(expected=stamp(late.item.value))
+
+
+def _unnoticed(work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+    """Start a task that nobody is told of if its loop is closed by hand, and that keeps no caller's context alive."""
+    task = asyncio.get_running_loop().create_task(work, context=contextvars.Context())
+    task._log_destroy_pending = False  # type: ignore[attr-defined]
+    return task

@@ -130,6 +130,8 @@ class Lane:
                 context = contextvars.Context()
                 context.run(_time_is_over_at.set, batch.timer.when())
                 batch.task = self._loop.create_task(self._run(batch), context=context)
+                # Nobody is to be told that a request was under way when somebody closed its loop by hand.
+                batch.task._log_destroy_pending = False  # type: ignore[attr-defined]
 
     async def _run(self, batch: Batch) -> None:
         store = self._store
