@@ -42,6 +42,8 @@ class Flight(Generic[K]):
     landed = False
     is_detached = False
     """Its value is not to be stored: something newer has been said about the key since it began."""
+    is_cut_off = False
+    """It was detached because nobody knows what has changed, not because something has."""
     grace: TimerHandle | None = None
     limits: tuple[TimerHandle, ...] = ()
     """The timers of its plan's time limits."""

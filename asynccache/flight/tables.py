@@ -87,12 +87,17 @@ class FlightTables(PerLoop[dict[K, Flight[K]]]):
         unlink(self.enter(loop), flight)
         self._let_go(flight)
 
-    def detach_all(self) -> None:
-        """Do as `detach` does, for all keys."""
+    def detach_all(self, *, is_doubt: bool = False) -> None:
+        """Do as `detach` does, for all keys.
+
+        Args:
+            is_doubt: whether that is because nobody knows what has changed.
+        """
         for table in list(self.states.values()):
             for key in list(table):
                 flight = table.pop(key, None)
                 if flight is not None:
+                    flight.is_cut_off = is_doubt
                     self._let_go(flight)
 
     def forget(self, flight: Flight[K]) -> None:

@@ -326,15 +326,16 @@ class MemoryTier(Generic[K, V]):
         self.store.notices.reset_counts()
         self.flights.counts = LoadCounts()
 
-    def forget_all(self, *, at_once: bool = False) -> None:
+    def forget_all(self, *, at_once: bool = False, is_doubt: bool = False) -> None:
         """Forget all values, and what loads in the air will bring.
 
         Args:
             at_once: give back their memory at once, however long that takes.
+            is_doubt: whether that is because nobody knows what has changed.
         """
         with self.store.lock:
             self._watches.note_all()
-            self.flights.tables.detach_all()
+            self.flights.tables.detach_all(is_doubt=is_doubt)
             gone = self.store.forget_all(at_once=at_once)
         self.store.tell(gone)
 

@@ -134,7 +134,7 @@ class Coherence:
         self._link.changes.note(None)
         self._link.outbox.hear(None)
         self._link.records.forget(None)
-        self._memory.forget_all()
+        self._memory.forget_all(is_doubt=True)
 
     def _drop(self, key: bytes) -> None:
         memory, generations = self._memory, self._memory.store.generations
@@ -147,8 +147,10 @@ class Coherence:
                 return  # each invalidation makes every entry be looked at once more
             if found.kind == "t":
                 memory.invalidate_tags((found.key,))
-            else:
+            elif found.key:
                 self.forget_scope(found.key)
+            else:  # it may have been made, or made anew: the store tells by the generation what is valid
+                memory.forget_all(is_doubt=True)
 
     def forget_scope(self, path: tuple[Hashable, ...]) -> None:
         """Forget, in process, all values of a namespace; of the whole cache if it is ()."""

@@ -118,7 +118,9 @@ class SharedLoads:
         """
         since = self._link.changes.begin()
         try:
+            is_after_news = flight.is_detached
             search.reading = reading = await self._reader.ask_one(plan, flight.key, since)
+            reading.is_after_news = is_after_news
             found = reading.found
             if found is None or self.verdict(plan, found) is not Verdict.FRESH:
                 return MISSING
@@ -228,7 +230,7 @@ class SharedLoads:
             return
         if not flight.is_detached:
             self._memory.is_overtaken(flight, plan, terms)  # which detaches it: the news of its tags count, not dates
-        if flight.is_detached and not self._may_be_newest(reading):
+        if flight.is_detached and not self._may_be_newest(flight, reading):
             return
         if reading.stamp is None and self._is_too_late(reading) and not self._coherence.is_live():
             return  # what was deleted meanwhile may be forgotten by now
@@ -249,12 +251,14 @@ class SharedLoads:
             flight.terms = self._held(terms, ALONE if held is None else min(held, ALONE))
         self._link.changes.note([reading.key])
 
-    def _may_be_newest(self, reading: Reading) -> bool:
+    def _may_be_newest(self, flight: Flight[Any], reading: Reading) -> bool:
         """Tell whether the value of a detached flight may be the newest all the same, so that the store is to decide.
 
-        The news that have detached it may be of what this process has written before that load.
+        It may be if the news were lost for a moment, or if the store was read again after the news.
         """
-        return self._link.conditions is not None and not self._is_too_late(reading)
+        if self._link.conditions is None:
+            return False
+        return not self._is_too_late(reading) and (flight.is_cut_off or reading.is_after_news)
 
     def _is_too_late(self, reading: Reading) -> bool:
         return self._link.wall() >= reading.asked_at + TOMBSTONE_TTL

@@ -75,6 +75,7 @@ class Reading:
         found: the value that it has, if it is valid; it may be old.
         stamp: the beginning of whatever is there; None if nothing is.
         versions: of the records that were looked at; None for one that is missing.
+        is_after_news: whether it was asked for after its flight was detached: then the store tells what is newer.
     """
 
     key: bytes
@@ -84,6 +85,7 @@ class Reading:
     found: Found | None = None
     stamp: bytes | None = None
     versions: dict[bytes, Generation | None] = field(default_factory=lambda: _NO_VERSIONS)
+    is_after_news: bool = False
 
 
 class Reader:
