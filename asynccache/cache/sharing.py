@@ -84,6 +84,9 @@ def _link(options: SharedOptions, store_options: StoreOptions, store: Store, key
         record = keys.scope(None)
         return {record: link.record(record, wall())}
 
+    def renewed(key: bytes, item: Item) -> Item:
+        return link.record(key, wall()) if keys.is_record(key) else item
+
     async def late(key: bytes, item: Item, expected: bytes | None) -> bool:
         is_stored = await store_unless_changed(link, key, item, expected)
         if not is_stored:  # something newer is there: what was made of this here is out of date
@@ -99,7 +102,7 @@ def _link(options: SharedOptions, store_options: StoreOptions, store: Store, key
         wall=wall,
         changes=changes,
         records=Records(changes),
-        outbox=Outbox(store, clock, everything, late, wall),
+        outbox=Outbox(store, clock, everything, late, wall, renewed),
         counts=SharedCounts(),
     )
     return link

@@ -111,6 +111,10 @@ class KeySpace:
         """Tell whether a key is that of a scope's record."""
         return key.startswith(self._scope)
 
+    def is_record(self, key: bytes) -> bool:
+        """Tell whether a key is that of a tag's or a scope's record."""
+        return key.startswith((self._tag, self._scope))
+
     def within(self, path: Scope, name: str) -> str:
         """Give a name that lies in a namespace, as of a lock."""
         return self._path(path).decode("utf-8", "surrogatepass") + name if path else name

@@ -66,6 +66,7 @@ class Outbox:
         overflow: gives what replaces all invalidations if there are too many of them.
         store_unless_changed: writes what is written behind.
         wall: tells the time in seconds since 1970.
+        renewed: gives what is sent in the place of an invalidation, each time that it is sent.
 
     Attributes:
         owed: invalidations by key.
@@ -80,6 +81,7 @@ class Outbox:
         overflow: Callable[[], Mapping[bytes, Item]],
         store_unless_changed: StoreUnlessChanged,
         wall: Clock,
+        renewed: Callable[[bytes, Item], Item] = lambda _key, item: item,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -89,6 +91,7 @@ class Outbox:
         self.behind: dict[bytes, Late] = {}
         self.dropped = 0
         self._wall = wall
+        self._renewed = renewed
         self._doubts = 0
         self._failed_at = 0.0
         self._passed_by: Counter[bytes] = Counter()
@@ -256,7 +259,10 @@ class Outbox:
         try:
             with self._lock:
                 waiting = [one for one in self.owed.items() if one[0] not in self._passed_by]
-                owed, behind = dict(waiting[:_AT_ONCE]), list(self.behind.items())[:_AT_ONCE]
+                # A record gets a new version each time: sent again, the old one would undo what others invalidated since.
+                owed = {key: self._renewed(key, item) for key, item in waiting[:_AT_ONCE]}
+                self.owed.update(owed)
+                behind = list(self.behind.items())[:_AT_ONCE]
             if owed:
                 await self._store.set_many(owed)
             with self._lock:
