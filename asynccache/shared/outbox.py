@@ -259,7 +259,7 @@ class Outbox:
         try:
             with self._lock:
                 waiting = [one for one in self.owed.items() if one[0] not in self._passed_by]
-                # A record gets a new version each time: sent again, the old one would undo what others invalidated since.
+                # A record is made anew each time: sent again, the old one would undo what others did since.
                 owed = {key: self._renewed(key, item) for key, item in waiting[:_AT_ONCE]}
                 self.owed.update(owed)
                 behind = list(self.behind.items())[:_AT_ONCE]

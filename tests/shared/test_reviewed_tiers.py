@@ -298,3 +298,19 @@ async def test_a_lock_needs_its_store() -> None:
             pass
     wire.down = False
     await cache.aclose()
+
+
+async def test_an_invalidation_that_is_sent_late_undoes_no_other() -> None:
+    """What was stored between two invalidations stays invalid, though the first of them reaches the store last."""
+    store = MemoryStore()
+    wire = Chaos(store)
+    late, other = Cache(wire, maxsize=0), Cache(store, maxsize=0)
+    await late.set("key", "first", tags=["tag"])
+    wire.down = True
+    await late.invalidate_tags("tag")
+    wire.down = False
+    await late.set("key", "old", tags=["tag"])
+    await other.invalidate_tags("tag")
+    await late.aclose()
+    assert await other.get("key") is None
+    await other.aclose()
