@@ -161,24 +161,29 @@ class Outbox:
         if not self._is_sending():
             self._send_later(0.0)
 
-    def forget(self, keys: Mapping[bytes, Item]) -> None:
-        """Send no more what is newer in the store by now."""
-        with self._lock:
-            for key in keys:
-                self.behind.pop(key, None)
-                self.owed.pop(key, None)
-
     @contextlib.contextmanager
-    def passing_by(self, keys: Sequence[bytes]) -> Generator[None]:
-        """Send nothing for these keys while something newer is on its way to the store."""
+    def replacing(self, keys: Sequence[bytes]) -> Generator[None]:
+        """Send no invalidation of these keys while something newer is on its way to the store; once that is there, what
+        waited before it is forgotten. What is owed meanwhile is newer still, and stays.
+        """
         with self._lock:
             self._passed_by.update(keys)
+            before = {key: self._item(key) for key in keys}
         try:
             yield
+            with self._lock:
+                for key, item in before.items():
+                    if item is not None and self._item(key) is item:
+                        self.owed.pop(key, None)
+                        self.behind.pop(key, None)
         finally:
             with self._lock:
                 self._passed_by.subtract(keys)
                 self._passed_by += Counter()  # what is not counted any more goes
+
+    def _item(self, key: bytes) -> Item | None:
+        late = self.behind.get(key)
+        return self.owed.get(key) or (None if late is None else late.item)
 
     def hear(self, keys: Iterable[bytes] | None) -> None:
         """Note news of keys: what waits may not be the newest any more; None: of any.
@@ -200,13 +205,13 @@ class Outbox:
             self._send_later(0.0)
 
     async def drain(self) -> None:
-        """Send what waits, once, before the end; what cannot be sent is dropped."""
+        """Send all that waits before the end; what cannot be sent is dropped."""
         self._stop_timer()
         task = self._task
         if task is not None and task.get_loop() is asyncio.get_running_loop() and not task.done():
             await asyncio.wait([task])
             self._stop_timer()
-        while self.is_in_use and await self._send():
+        while self._has_work() and await self._send():
             pass
         self._stop_timer()
         if self.owed:

@@ -101,7 +101,7 @@ class SharedTier:
                 self._loads.keep_found(plan, key, reading, found)
         finally:
             self._link.changes.end()
-        return self._value(found)
+        return self._counted(MISSING if found is None else found.value)
 
     async def get_alone(self, plan: Plan, key: Any) -> Any | Missing:
         """Do as `get` does, where nothing is kept in process, and count it as a hit or miss of the cache."""
@@ -123,13 +123,6 @@ class SharedTier:
             self._link.counts.hits += 1
         return value
 
-    def _value(self, found: Found | None) -> Any | Missing:
-        if found is None:
-            self._link.counts.misses += 1
-            return MISSING
-        self._link.counts.hits += 1
-        return found.value
-
     async def get_many(self, plan: Plan, keys: Iterable[Any]) -> dict[Any, Any]:
         """Give the fresh values of the store, and keep them in process."""
         if self._keeps:
@@ -140,9 +133,9 @@ class SharedTier:
             values: dict[Any, Any] = {}
             for key, reading in readings.items():
                 found = _fresh(reading)
-                value = self._value(found)
+                self._counted(MISSING if found is None else found.value)
                 if found is not None:
-                    values[key] = value
+                    values[key] = found.value
                     if self._keeps:
                         self._loads.keep_found(plan, key, reading, found)
         finally:

@@ -139,7 +139,7 @@ class Writer:
                 if generations is not None:
                     item = await self._item(plan, key, value, terms, generations, 0.0)
                 items[key] = self._link.tombstone(key) if item is None else item
-            with self._link.outbox.passing_by(list(keys)):
+            with self._link.outbox.replacing(list(keys)):
                 await self._link.store.set_many(items)
         except StoreError as error:
             self._link.note_error(error)
@@ -148,7 +148,6 @@ class Writer:
         except BaseException:  # whoever sets it is cancelled: what was there before is out of date all the same
             self._owe(keys)
             raise
-        self._link.outbox.forget(items)
         return True
 
     def _owe(self, keys: Iterable[bytes]) -> None:
@@ -166,17 +165,15 @@ class Writer:
 
     async def _send(self, items: Mapping[bytes, Item]) -> None:
         """Send what makes values invalid; what cannot be sent is owed."""
-        self._link.outbox.forget(items)  # of what waits there, this is the newest
         try:
-            await self._link.store.set_many(items)
+            with self._link.outbox.replacing(list(items)):
+                await self._link.store.set_many(items)
         except StoreError as error:
             self._link.note_error(error)
             self._link.outbox.owe(items)
         except BaseException:  # whoever asked for it is cancelled: it has to be done all the same
             self._link.outbox.owe(items)
             raise
-        else:
-            self._link.outbox.forget(items)
 
     # --- records ----------------------------------------------------------------------------------------------------
 
