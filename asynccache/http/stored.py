@@ -4,7 +4,8 @@ Decides what is kept of a response and of the request that it answered. How that
 it may be used for, `rfc9111`.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from math import inf
 from typing import TypeAlias
 
 from asynccache.http.message import Fields
@@ -34,11 +35,13 @@ class ChunkedBody:
         id: random; what the keys of its chunks begin with.
         size: how many bytes.
         chunk_size: of one piece, in bytes.
+        kept_until: when the pieces are forgotten, in seconds of wall time.
     """
 
     id: bytes
     size: int
     chunk_size: int
+    kept_until: float = inf
 
 
 Body: TypeAlias = InlineBody | ChunkedBody
@@ -88,3 +91,7 @@ class StoredResponse:
     span: Span | None = None
     is_decoded: bool = False
     tags: tuple[str, ...] = field(default=())
+
+    def with_body(self, body: Body) -> "StoredResponse":
+        """Give the same response with a body."""
+        return replace(self, body=body)
