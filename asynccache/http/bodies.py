@@ -16,13 +16,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from asynccache.errors import StoreError
-from asynccache.http.message import WallClock
-from asynccache.http.spelling import Spelling
-from asynccache.http.store_counts import StoreCounts
+from asynccache.http.store_link import StoreLink
 from asynccache.http.stored import Body, ChunkedBody, InlineBody
-from asynccache.serializers.envelope import Envelope, Kind, Sealer, new_version
+from asynccache.serializers.envelope import Envelope, Kind, new_version
 from asynccache.serializers.proofs import Unopenable
-from asynccache.stores.contract import Item, Store
+from asynccache.stores.contract import Item
 
 PIECE: Final = 0x49
 """Stands in the place of a codec."""
@@ -57,29 +55,13 @@ class Bodies:
     """Reads and writes bodies.
 
     Args:
-        store: where pieces are kept.
-        sealer: vouches for them.
-        spelling: of their keys.
-        clock: tells the wall time.
+        link: the way to the store.
         limits: how they are kept.
-        counts: learn what goes wrong.
     """
 
-    def __init__(
-        self,
-        store: Store,
-        sealer: Sealer,
-        spelling: Spelling,
-        clock: WallClock,
-        limits: BodyLimits,
-        counts: StoreCounts,
-    ) -> None:
-        self.store = store
-        self.sealer = sealer
-        self.spelling = spelling
-        self.clock = clock
+    def __init__(self, link: StoreLink, limits: BodyLimits) -> None:
+        self.link = link
         self.limits = limits
-        self.counts = counts
         self._lock = threading.Lock()
         self._reading: Counter[bytes] = Counter()
         self._unnamed: deque[tuple[float, ChunkedBody]] = deque()
@@ -122,7 +104,7 @@ class Bodies:
                 found = await (self._piece(body, number) if ahead is None else ahead)
                 ahead = None
                 if isinstance(found, BodyLost):
-                    self.counts.lost += 1
+                    self.link.counts.lost += 1
                     raise found
                 if number + 1 in numbers:
                     # With nobody's context: it may hold what has to go before this is read.
@@ -134,18 +116,18 @@ class Bodies:
 
     async def _piece(self, body: ChunkedBody, number: int) -> bytes | BodyLost:
         """Read a piece. What is wrong with it is given back: it may be that nobody asks any more."""
-        key = self.spelling.piece(body.id, number)
+        key = self.link.spelling.piece(body.id, number)
         try:
-            data = (await self.store.get_many([key])).get(key)
+            data = (await self.link.store.get_many([key])).get(key)
         except StoreError as error:
-            self.counts.note_error(error)
+            self.link.counts.note_error(error)
             return _caused(BodyLost("a piece of a body cannot be read"), error)
         if data is None:
             return BodyLost("a piece of a body is gone")
         try:
-            envelope = self.sealer.open(key, data)
+            envelope = self.link.sealer.open(key, data)
         except Unopenable as error:
-            self.counts.unreadable[error.reason] += 1
+            self.link.counts.unreadable[error.reason] += 1
             return BodyLost(f"a piece of a body is not to be believed ({error.reason})")
         size = min(body.chunk_size, body.size - number * body.chunk_size)
         if envelope.codec != PIECE or len(envelope.payload) != size:
@@ -156,29 +138,32 @@ class Bodies:
 
     def let_go(self, bodies: Iterable[Body]) -> None:
         """Note that no record names these any more."""
-        due = self.clock() + GRACE
+        due = self.link.clock() + GRACE
         with self._lock:
             self._unnamed.extend((due, body) for body in bodies if isinstance(body, ChunkedBody))
 
     async def sweep(self) -> None:
-        """Delete some of what has not been named for long enough.
-
-        Raises:
-            StoreError: it may still be there, and goes when its time is over.
-        """
+        """Delete some of what has not been named for long enough."""
         keys: list[bytes] = []
         while self._unnamed and len(keys) < _DELETED_AT_ONCE and (body := self._due()) is not None:
-            keys += piece_keys(self.spelling, body)
+            keys += [self.link.spelling.piece(body.id, number) for number in range(-(-body.size // body.chunk_size))]
         if keys:
-            await self.store.delete_many(keys)
+            await self.delete(keys)
+
+    async def delete(self, keys: list[bytes]) -> None:
+        """Delete pieces. If the store fails, they go when their time is over."""
+        try:
+            await self.link.store.delete_many(keys)
+        except StoreError as error:
+            self.link.counts.note_error(error)
 
     def _due(self) -> ChunkedBody | None:
         with self._lock:
-            if not self._unnamed or self._unnamed[0][0] > self.clock():
+            if not self._unnamed or self._unnamed[0][0] > self.link.clock():
                 return None
             _, body = self._unnamed.popleft()
             if self._reading.get(body.id):
-                self._unnamed.append((self.clock() + GRACE, body))
+                self._unnamed.append((self.link.clock() + GRACE, body))
                 return None
             return body
 
@@ -196,7 +181,7 @@ class BodyWriter:
     def __init__(self, bodies: Bodies, kept: float) -> None:
         self._bodies = bodies
         self._kept = kept
-        self._until = bodies.clock() + kept
+        self._until = bodies.link.clock() + kept
         self._id = os.urandom(_ID)
         self._buffer = bytearray()
         self._size = 0
@@ -210,7 +195,7 @@ class BodyWriter:
         limits = self._bodies.limits
         self._size += len(chunk)
         if self._size > limits.most:
-            self._bodies.counts.too_large += 1
+            self._bodies.link.counts.too_large += 1
             await self.abandon()
             return False
         self._buffer += chunk
@@ -240,34 +225,25 @@ class BodyWriter:
         self._is_over = True
         self._buffer.clear()
         if self._written:
-            try:
-                await self._bodies.store.delete_many(
-                    [self._bodies.spelling.piece(self._id, number) for number in range(self._written)]
-                )
-            except StoreError as error:  # they go when their time is over
-                self._bodies.counts.note_error(error)
+            spelling = self._bodies.link.spelling
+            await self._bodies.delete([spelling.piece(self._id, number) for number in range(self._written)])
 
     async def _send(self, size: int) -> bool:
         """Write the next piece; False: the store has failed, and what was written is deleted."""
-        bodies = self._bodies
-        key = bodies.spelling.piece(self._id, self._written)
+        link = self._bodies.link
+        key = link.spelling.piece(self._id, self._written)
         envelope = Envelope(
-            Kind.VALUE, new_version(), bodies.clock(), codec=PIECE, payload=bytes(memoryview(self._buffer)[:size])
+            Kind.VALUE, new_version(), link.clock(), codec=PIECE, payload=bytes(memoryview(self._buffer)[:size])
         )
         self._written += 1  # before it is: a caller who is cancelled while it is written deletes it as well
         try:
-            await bodies.store.set_many({key: Item(bodies.sealer.seal(key, envelope), self._kept)})
+            await link.store.set_many({key: Item(link.sealer.seal(key, envelope), self._kept)})
         except StoreError as error:
-            bodies.counts.note_error(error)
+            link.counts.note_error(error)
             await self.abandon()
             return False
         del self._buffer[:size]
         return True
-
-
-def piece_keys(spelling: Spelling, body: ChunkedBody) -> list[bytes]:
-    """Give the keys of all pieces of a body."""
-    return [spelling.piece(body.id, number) for number in range(-(-body.size // body.chunk_size))]
 
 
 def _caused(lost: BodyLost, error: StoreError) -> BodyLost:

@@ -8,7 +8,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import Final
 
-_MOST: Final = 10_000
+_MOST: Final = 1_000
 """Above so many keys and tags, everything is made invalid instead."""
 
 

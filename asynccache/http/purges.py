@@ -9,11 +9,11 @@ on its way while its tag is purged is known by the time at which it was asked fo
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
-from asynccache.http.message import WallClock
-from asynccache.http.store_counts import StoreCounts
-from asynccache.serializers.envelope import Envelope, Kind, Sealer, new_version
+from asynccache.http.records import Kept, Record
+from asynccache.http.store_link import StoreLink
+from asynccache.serializers.envelope import Envelope, Kind, new_version
 from asynccache.serializers.proofs import Unopenable
-from asynccache.stores.contract import Item, Store, SupportsConditions
+from asynccache.stores.contract import Item
 
 MARK_TTL: Final = 30 * 86_400.0
 """Seconds that the mark of a tag is kept; responses that depend on it are not kept longer either."""
@@ -50,20 +50,11 @@ class Marks:
     """Reads and writes marks.
 
     Args:
-        store: where they are kept.
-        sealer: vouches for them.
-        clock: tells the wall time.
-        everything: the key of the mark that is never forgotten.
-        counts: learn of marks that are not believed.
+        link: the way to the store.
     """
 
-    def __init__(self, store: Store, sealer: Sealer, clock: WallClock, everything: bytes, counts: StoreCounts) -> None:
-        self._store = store
-        self._conditions = store if isinstance(store, SupportsConditions) else None
-        self._sealer = sealer
-        self._clock = clock
-        self._everything = everything
-        self._counts = counts
+    def __init__(self, link: StoreLink) -> None:
+        self._link = link
         self._opened: dict[tuple[bytes, bytes], Mark] = {}
 
     def read(self, key: bytes, data: bytes | None) -> Mark | None:
@@ -80,14 +71,14 @@ class Marks:
         Raises:
             StoreError: it cannot be made.
         """
-        item = self._item(key, NEVER if data is None else self._clock())
-        if self._conditions is None or data is not None:
+        item = self._item(key, NEVER if data is None else self._link.clock())
+        if self._link.conditions is None or data is not None:
             # Of what cannot be read it is not known when it was purged: all that is on its way is overtaken.
-            await self._store.set_many({key: item})
-        elif not await self._conditions.add(key, item):
-            there = (await self._store.get_many([key])).get(key)
-            return self.read(key, there) or Mark(new_version(), self._clock())
-        return self._open(key, item.value) or Mark(new_version(), self._clock())
+            await self._link.store.set_many({key: item})
+        elif not await self._link.conditions.add(key, item):
+            there = (await self._link.store.get_many([key])).get(key)
+            return self.read(key, there) or Mark(new_version(), self._link.clock())
+        return self._open(key, item.value) or Mark(new_version(), self._link.clock())
 
     async def purge(self, times: Mapping[bytes, float]) -> None:
         """Make invalid all that depends on these marks.
@@ -98,22 +89,22 @@ class Marks:
         Raises:
             StoreError: some may not be written.
         """
-        there = await self._store.get_many(list(times))
+        there = await self._link.store.get_many(list(times))
         items: dict[bytes, Item] = {}
         for key, time in times.items():
             mark = self.read(key, there.get(key))
             items[key] = self._item(key, time if mark is None else max(time, mark.purged))
-        await self._store.set_many(items)
+        await self._link.store.set_many(items)
 
     def _item(self, key: bytes, purged: float) -> Item:
-        data = self._sealer.seal(key, Envelope(Kind.GENERATION, new_version(), purged))
-        return Item(data, None if key == self._everything else MARK_TTL)
+        data = self._link.sealer.seal(key, Envelope(Kind.GENERATION, new_version(), purged))
+        return Item(data, None if key == self._link.spelling.everything else MARK_TTL)
 
     def _open(self, key: bytes, data: bytes) -> Mark | None:
         try:
-            envelope = self._sealer.open(key, data)
+            envelope = self._link.sealer.open(key, data)
         except Unopenable as error:
-            self._counts.unreadable[error.reason] += 1
+            self._link.counts.unreadable[error.reason] += 1
             return None
         if envelope.kind is not Kind.GENERATION:
             return None
@@ -123,7 +114,25 @@ class Marks:
         return mark
 
 
-def unchanged(marks: Mapping[bytes, Mark | None], keys: Iterable[bytes], versions: Mapping[bytes, bytes]) -> bool:
+def living(link: StoreLink, record: Record, marks: Mapping[bytes, Mark | None]) -> list[Kept]:
+    """Give the responses of a record whose time is not over, and that nothing has made invalid.
+
+    Args:
+        link: the way to the store.
+        record: what lies under a cache key.
+        marks: all that it depends on.
+    """
+    now, spelling, versions = link.clock(), link.spelling, record.versions
+    if not record.kept or not _are_unchanged(marks, [spelling.everything], versions):
+        return []
+    return [
+        kept
+        for kept in record.kept
+        if kept.until > now and _are_unchanged(marks, map(spelling.tag, kept.response.tags), versions)
+    ]
+
+
+def _are_unchanged(marks: Mapping[bytes, Mark | None], keys: Iterable[bytes], versions: Mapping[bytes, bytes]) -> bool:
     """Tell whether marks still have the versions that are noted of them; one that is missing has not."""
     for key in keys:
         mark = marks.get(key)

@@ -233,8 +233,7 @@ def _pair(said: Any) -> tuple[str, str]:
 def _list(said: Any) -> list[Any]:
     if not isinstance(said, list):
         raise TypeError("no list")
-    found: list[Any] = said
-    return found
+    return said  # pyright: ignore[reportUnknownVariableType]  # of whatever
 
 
 def _text(said: Any) -> str:

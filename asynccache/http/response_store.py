@@ -7,35 +7,30 @@ A store that fails is as good as an empty one, but what makes responses invalid 
 """
 
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from typing import Final, TypeAlias
+from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import Final
 
 from asynccache.errors import StoreError
 from asynccache.http.bodies import Bodies, BodyLimits, BodyLost, BodyWriter
+from asynccache.http.invalidating import TOMBSTONE_TTL, Invalidator
+from asynccache.http.keeping import Change, Keeper, Outcome, Wish
 from asynccache.http.memo import Known, Memo, Variants, weight_of
 from asynccache.http.merging import freshened, merged, most_recent
 from asynccache.http.message import WallClock
-from asynccache.http.owed import Debt, Owed
-from asynccache.http.purges import MARK_TTL, Mark, Marks, unchanged
-from asynccache.http.records import UNKNOWN, Kept, Record, decoded, encoded, tags_of, tombstone
+from asynccache.http.owed import Debt
+from asynccache.http.purges import MARK_TTL, Marks, living
+from asynccache.http.records import Kept, Record
 from asynccache.http.spelling import Spelling
 from asynccache.http.store_counts import StoreCounts
+from asynccache.http.store_link import StoreLink
 from asynccache.http.stored import Body, ChunkedBody, StoredResponse
 from asynccache.serializers.envelope import LARGEST, Sealer, stamp
-from asynccache.serializers.proofs import Secrets, Unopenable
-from asynccache.serializers.typed_json import Unencodable
-from asynccache.stores.contract import Item, Store, SupportsConditions
+from asynccache.serializers.proofs import Secrets
+from asynccache.stores.contract import Store
 
 __all__ = ["BodyLost", "BodyWriter", "ResponseStore", "Variants"]
 
-TOMBSTONE_TTL: Final = 600.0
-"""Seconds for which it is remembered that a key was invalidated. A response whose body takes longer is not stored."""
-
-_TRIES: Final = 5
 _KIB: Final = 1024
-
-Change: TypeAlias = Callable[[Sequence[Kept]], list[Kept] | None]
-"""Makes the responses of a key of those that there are, the newest first; None if that cannot be."""
 
 
 class ResponseStore:
@@ -75,19 +70,22 @@ class ResponseStore:
         _check(inline_limit, chunk_size, max_body, retention, max_variants)
         self.counts = StoreCounts(namespace)
         self._store = store
-        self._conditions = store if isinstance(store, SupportsConditions) else None
-        self._clock = clock
         self._retention = retention
-        self._max_variants = max_variants
-        self._most_inline = max(16 * inline_limit, _KIB)
-        self._sealer = Sealer(secret=secret, max_value_bytes=max(LARGEST, 2 * self._most_inline, chunk_size))
-        self._spelling = spelling = Spelling(namespace)
-        self._everything = spelling.everything
-        self._marks = Marks(store, self._sealer, clock, self._everything, self.counts)
-        limits = BodyLimits(inline=inline_limit, piece=chunk_size, most=max_body)
-        self._bodies = Bodies(store, self._sealer, spelling, clock, limits, self.counts)
+        self._most = (max_variants, max(16 * inline_limit, _KIB))
+        largest = max(LARGEST, 2 * self._most[1], chunk_size)
+        self._link = StoreLink(
+            store=store,
+            sealer=Sealer(secret=secret, max_value_bytes=largest),
+            spelling=Spelling(namespace),
+            clock=clock,
+            counts=self.counts,
+        )
+        self._marks = Marks(self._link)
+        self._bodies = Bodies(self._link, BodyLimits(inline=inline_limit, piece=chunk_size, most=max_body))
+        self._keeper = Keeper(self._link, self._marks, self._bodies.let_go)
+        self._invalidator = Invalidator(self._link, self._marks)
+        self._owed = self._invalidator.owed
         self._memo = Memo()
-        self._owed = Owed(self._everything)
 
     # --- finding ------------------------------------------------------------------------------------------------------
 
@@ -110,57 +108,34 @@ class ResponseStore:
 
     async def _look(self, key: str, known: Known | None, reply: dict[bytes, bytes] | None = None) -> Variants:
         """Read a record and the marks that it depends on, however many requests that takes."""
-        keys = (self._spelling.record(key), self._everything) if known is None else known.keys
+        spelling = self._link.spelling
+        keys = (spelling.record(key), spelling.everything) if known is None else known.keys
         try:
-            await self._settle()
+            await self._invalidator.settle()
             if reply is None:
                 reply = await self._store.get_many(keys)
-            record = self._decoded(keys[0], reply.get(keys[0]))
-            needed = tuple(record.versions) if record is not None else ()
-            if missing := [each for each in needed if each not in keys]:
-                reply = {**reply, **await self._store.get_many(missing)}
+            record = self._link.record(keys[0], reply.get(keys[0]))
+            needed = (spelling.everything, *(() if record is None else record.versions))
+            if unread := [each for each in needed if each not in keys]:
+                reply = {**reply, **await self._store.get_many(unread)}
         except StoreError as error:
             self.counts.note_error(error)
             return Variants()
         self.counts.note_answer()
-        keys = tuple(dict.fromkeys((keys[0], self._everything, *needed)))
-        return self._learn(key, keys, reply, record)
+        return self._learn(key, (keys[0], *dict.fromkeys(needed)), reply, record)
 
     def _learn(self, key: str, keys: tuple[bytes, ...], reply: dict[bytes, bytes], record: Record | None) -> Variants:
         marks = {each: self._marks.read(each, reply.get(each)) for each in keys[1:]}
         versions = {each: None if mark is None else mark.version for each, mark in marks.items()}
         data = reply.get(keys[0])
-        if record is None or data is None:
+        if record is None:
             self._memo.forget(key)
             return Variants(None if data is None else stamp(data), marks=versions)
-        kept = self._living(record, marks)
-        responses = tuple(one.response for one in kept)
+        responses = tuple(kept.response for kept in living(self._link, record, marks))
         found = Variants(record.stamp, record.generation, responses, versions)
         reply = {each: reply[each] for each in keys if each in reply}
         self._memo.put(key, Known(keys, reply, found, weight_of(reply, record.head_size)))
         return found
-
-    def _decoded(self, key: bytes, data: bytes | None) -> Record | None:
-        """Read a record; None if there is none, or none to be believed."""
-        if data is None:
-            return None
-        try:
-            return decoded(self._sealer, key, data)
-        except Unopenable as error:
-            self.counts.unreadable[error.reason] += 1
-            return None
-
-    def _living(self, record: Record, marks: "dict[bytes, Mark | None]") -> list[Kept]:
-        """Give the responses of a record whose time is not over, and that nothing has made invalid."""
-        now, versions = self._clock(), record.versions
-        if not record.kept or not unchanged(marks, [self._everything], versions):
-            return []
-        tag = self._spelling.tag
-        return [
-            kept
-            for kept in record.kept
-            if kept.until > now and unchanged(marks, map(tag, kept.response.tags), versions)
-        ]
 
     # --- keeping ------------------------------------------------------------------------------------------------------
 
@@ -177,13 +152,16 @@ class ResponseStore:
             whether it was stored. It was not if the key, one of its tags, or everything was invalidated since, if the
             store failed, or if the response is too old to know.
         """
-        now = self._clock()
+        now = self._link.clock()
         kept = self._kept(response, now, ttl)
-        if kept.until <= now or now - response.request_time > TOMBSTONE_TTL:
+        if kept.until > now and now - response.request_time <= TOMBSTONE_TTL:
+            outcome = await self._change(key, found, kept, lambda there: merged(there, kept))
+        else:
             self.counts.overtaken += 1
+            outcome = Outcome.OVERTAKEN
+        if outcome is Outcome.OVERTAKEN:  # where the store has failed, a record may name the body all the same
             self._bodies.let_go([response.body])
-            return False
-        return await self._change(key, found, response, lambda there: merged(there, kept))
+        return outcome is Outcome.DONE
 
     async def replace(
         self, key: str, found: Variants, old: StoredResponse, new: StoredResponse | None, *, ttl: float
@@ -200,103 +178,28 @@ class ResponseStore:
         Returns:
             whether it was done. It was not for the reasons that `keep` has, or if the old one is not there any more.
         """
-        kept = None if new is None else self._kept(new, self._clock(), ttl)
-        return await self._change(key, found, new, lambda there: freshened(there, old, kept))
+        kept = None if new is None else self._kept(new, self._link.clock(), ttl)
+        return await self._change(key, found, kept, lambda there: freshened(there, old, kept)) is Outcome.DONE
 
     def _kept(self, response: StoredResponse, now: float, ttl: float) -> Kept:
         """Say until when a response is kept: not longer than its body, and than what it depends on."""
         until = now + min(ttl + self._retention, MARK_TTL)
         return Kept(response, min(until, response.body.kept_until) if isinstance(response.body, ChunkedBody) else until)
 
-    async def _change(self, key: str, found: Variants, response: StoredResponse | None, change: Change) -> bool:
-        """Write what is made of the responses to a key, unless something newer was said since they were found."""
-        lies_at = self._spelling.record(key)
+    async def _change(self, key: str, found: Variants, new: Kept | None, change: Change) -> Outcome:
+        def limited(there: Sequence[Kept]) -> list[Kept] | None:
+            kept = change(there)
+            return None if kept is None else most_recent(kept, *self._most)
+
         try:
-            await self._settle()
-            for _ in range(_TRIES):
-                done = await self._try(lies_at, found, response, change)
-                if done is not None:
-                    await self._bodies.sweep()
-                    return done
-        except StoreError as error:  # it is not known whether it was stored: its body stays
+            await self._invalidator.settle()
+        except StoreError as error:
             self.counts.note_error(error)
-            return False
-        except Unencodable:
-            self.counts.too_large += 1
-            return False
-        return self._overtaken(response)
-
-    def _overtaken(self, response: StoredResponse | None) -> bool:
-        self.counts.overtaken += 1
-        if response is not None:
-            self._bodies.let_go([response.body])
-        return False
-
-    async def _try(
-        self, lies_at: bytes, found: Variants, response: StoredResponse | None, change: Change
-    ) -> bool | None:
-        """Read, change and write once; None if somebody else wrote meanwhile."""
-        tags = [] if response is None else [self._spelling.tag(tag) for tag in response.tags]
-        reply = await self._store.get_many([lies_at, self._everything, *tags])
-        data = reply.get(lies_at)
-        record = self._decoded(lies_at, data)
-        if record is None:
-            if data is not None and found.stamp != stamp(data):  # it may have been a tombstone
-                return self._overtaken(response)
-            record = Record(b"", UNKNOWN)
-        if record.generation != found.generation:
-            return self._overtaken(response)
-        marks = await self._marks_of(reply, [self._everything, *tags], record)
-        living = self._living(record, marks)
-        if response is not None and self._is_purged(marks, [self._everything, *tags], found, response.request_time):
-            return self._overtaken(response)
-        kept = change(living)
-        if kept is None:
-            return self._overtaken(None)
-        return await self._write(lies_at, data, record, most_recent(kept, self._max_variants, self._most_inline), marks)
-
-    async def _marks_of(
-        self, reply: dict[bytes, bytes], needed: list[bytes], record: Record
-    ) -> "dict[bytes, Mark | None]":
-        """Give the marks that a new response needs, made if they are missing, and those that others depend on."""
-        others = [each for each in record.versions if each not in needed]
-        if others:
-            reply = {**reply, **await self._store.get_many(others)}
-        marks = {each: self._marks.read(each, reply.get(each)) for each in (*needed, *others)}
-        for each in needed:
-            if marks[each] is None:
-                marks[each] = await self._marks.make(each, reply.get(each))
-        return marks
-
-    @staticmethod
-    def _is_purged(marks: "dict[bytes, Mark | None]", needed: list[bytes], found: Variants, asked: float) -> bool:
-        """Tell whether something that a response depends on was purged after it was asked for."""
-        return any(
-            mark is None or mark.overtakes(found.marks.get(each), asked)
-            for each, mark in ((each, marks[each]) for each in needed)
-        )
-
-    async def _write(
-        self, lies_at: bytes, data: bytes | None, record: Record, kept: list[Kept], marks: "dict[bytes, Mark | None]"
-    ) -> bool | None:
-        now = self._clock()
-        needed = [self._everything, *map(self._spelling.tag, tags_of(one.response for one in kept))]
-        versions = {each: mark.version for each in needed if (mark := marks[each]) is not None}
-        new = encoded(self._sealer, lies_at, now, record.generation, kept, versions)
-        left = max((one.until - now for one in kept), default=0.0)
-        # A record stands for the tombstone that it took the place of, and is there for as long.
-        item = Item(new, left if kept and record.generation == UNKNOWN else max(left, TOMBSTONE_TTL))
-        if self._conditions is None:
-            await self._store.set_many({lies_at: item})
-        elif data is None:
-            if not await self._conditions.add(lies_at, item):
-                return None
-        elif not await self._conditions.compare_and_set(lies_at, stamp(data), item):
-            return None
-        named = {one.response.body.id for one in kept if isinstance(one.response.body, ChunkedBody)}
-        gone = (one.response.body for one in record.kept)
-        self._bodies.let_go(body for body in gone if isinstance(body, ChunkedBody) and body.id not in named)
-        return True
+            return Outcome.FAILED
+        lies_at = self._link.spelling.record(key)
+        outcome = await self._keeper.change(Wish(lies_at, found, None if new is None else new.response, limited))
+        await self._bodies.sweep()
+        return outcome
 
     # --- what makes responses invalid ---------------------------------------------------------------------------------
 
@@ -309,52 +212,20 @@ class ResponseStore:
             known = self._memo.forget(key)
             if known is not None:
                 self._bodies.let_go(response.body for response in known.found.responses)
-        await self._send(Debt(keys=set(keys)))
+        await self._invalidator.send(Debt(keys=set(keys)))
 
     async def purge(self, tags: Iterable[str]) -> None:
         """Forget all responses that have one of these tags, those included that are on their way.
 
         If the store fails, it is as with `invalidate`.
         """
-        now = self._clock()
-        await self._send(Debt(marks={self._spelling.tag(tag): now for tag in tags}))
+        now = self._link.clock()
+        await self._invalidator.send(Debt(marks={self._link.spelling.tag(tag): now for tag in tags}))
 
     async def clear(self) -> None:
         """Forget everything in this namespace, whatever there is. If the store fails, it is as with `invalidate`."""
         self._memo.clear()
-        await self._send(Debt(marks={self._everything: self._clock()}))
-
-    async def _send(self, debt: Debt) -> None:
-        try:
-            await self._send_now(debt)
-        except StoreError as error:
-            self.counts.note_error(error)
-            self._owed.add(debt, self._clock())
-        except BaseException:  # whoever asked for it is cancelled: it has to be done all the same
-            self._owed.add(debt, self._clock())
-            raise
-
-    async def _settle(self) -> None:
-        """Send what is owed.
-
-        Raises:
-            StoreError: the store still fails.
-        """
-        if self._owed.is_any:
-            debt, number = self._owed.all()
-            await self._send_now(debt)
-            self._owed.settled(number)
-
-    async def _send_now(self, debt: Debt) -> None:
-        if debt.keys:
-            now = self._clock()
-            lie_at = [self._spelling.record(key) for key in debt.keys]
-            # New tombstones each time: those that were sent before would undo what others did since.
-            await self._store.set_many(
-                {each: Item(tombstone(self._sealer, each, now), TOMBSTONE_TTL) for each in lie_at}
-            )
-        if debt.marks:
-            await self._marks.purge(debt.marks)
+        await self._invalidator.send(Debt(marks={self._link.spelling.everything: self._link.clock()}))
 
     # --- bodies -------------------------------------------------------------------------------------------------------
 
