@@ -19,13 +19,14 @@ ifeq ($(NEWEST),)
 $(error No Python 3.11 or newer with venv found. On Debian and Ubuntu: apt-get install python3 python3-venv)
 endif
 
-.PHONY: help demo test check lint types bench docs clean
+.PHONY: help demo test check lint types conformance bench docs clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make demo    run the example shop, examples/shop"
 	@echo "make test    lint, types, and the tests on each of: $(VERSIONS) (coverage on $(NEWEST))"
 	@echo "make check   lint, types, and the tests with coverage on $(CURRENT) only"
+	@echo "make conformance run the public HTTP cache tests (needs Node; SUITE=folder for a checkout of your own)"
 	@echo "make bench   measure speed, hit ratios and scale against the peers"
 	@echo "make docs    build the documentation into site/, strictly"
 	@echo "make clean   remove all that the other goals made"
@@ -56,6 +57,9 @@ cover-%: .venv/%/.test
 	.venv/$*/bin/python -m coverage run -m pytest
 	.venv/$*/bin/python -m coverage report
 
+conformance: $(HERE)/.test
+	$(HERE)/bin/python -m tools.conformance $(if $(SUITE),--suite $(SUITE))
+
 bench: $(HERE)/.bench
 	for script in $(BENCHMARKS); do $(HERE)/bin/python $$script || exit 1; done
 
@@ -63,7 +67,7 @@ docs: $(HERE)/.docs
 	NO_MKDOCS_2_WARNING=1 $(HERE)/bin/python -m mkdocs build --strict --quiet
 
 clean:
-	rm -rf .venv site dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .conformance site dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find asynccache tests examples benchmarks tools -name __pycache__ -prune -exec rm -rf {} +
 
 # A stamp is what make would otherwise take for a by-product, and delete.

@@ -1,0 +1,149 @@
+"""`python -m tools.conformance`: runs the tests, writes the page, and fails if there is something new.
+
+Decides which columns are run, and what is written where.
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from tools.conformance import suite as suites_of
+from tools.conformance.clients import COLUMNS, Column
+from tools.conformance.origin import Origin, origin, require_node
+from tools.conformance.scoring import (
+    Surprises,
+    as_published,
+    forgotten,
+    known_failures,
+    published,
+    reasons,
+    surprises,
+    verdicts,
+)
+from tools.conformance.steps import AT_ONCE, Bench, Results, run_all
+from tools.conformance.suite import Case, Suite
+from tools.conformance.tables import Scored, page, summary
+
+ROOT: Final = Path(__file__).parents[2]
+DESCRIPTION: Final = "Runs the public HTTP cache tests against our HTTP caches."
+FOLDER: Final = ROOT / ".conformance"
+PAGE: Final = ROOT / "docs" / "explanation" / "http-conformance.md"
+
+
+def arguments() -> argparse.Namespace:
+    """What was asked for."""
+    parser = argparse.ArgumentParser(prog="python -m tools.conformance", description=DESCRIPTION)
+    parser.add_argument("--suite", type=Path, help="a checkout of the tests; without it, npm's is fetched")
+    parser.add_argument("--column", action="append", choices=COLUMNS, help="run only this one (may be repeated)")
+    parser.add_argument("--test", action="append", default=[], help="run only this test, and show what is sent")
+    parser.add_argument("--without-cache", action="store_true", help="run the same without our cache in between")
+    parser.add_argument("--at-once", type=int, default=AT_ONCE, help="how many tests of a column run at a time")
+    parser.add_argument("--out", type=Path, help="save the results in this folder, as the suite does")
+    parser.add_argument(
+        "--others", action="store_true", help="list tests that some published cache passes, and we do not"
+    )
+    return parser.parse_args()
+
+
+async def run(checkout: Path, suites: Sequence[Suite], options: argparse.Namespace) -> list[Scored]:
+    """Run the columns that are asked for, all at the same time."""
+    names: list[str] = options.column or list(COLUMNS)
+    async with origin(checkout) as server:
+        return list(await asyncio.gather(*(run_column(name, server, suites, options) for name in names)))
+
+
+async def run_column(name: str, server: Origin, suites: Sequence[Suite], options: argparse.Namespace) -> Scored:
+    """Run the tests of one column."""
+    column: Column = COLUMNS[name]
+    every = suites_of.by_id(suites)
+    mine = suites_of.selected(suites, column.mode)
+    wanted = suites_of.by_id(mine)
+    if options.test:
+        wanted = {test: every[test] for test in options.test if test in wanted}
+    with_cache = not options.without_cache
+    async with column.open_server(server.url, with_cache) as base:
+        bench = Bench(
+            origin=server,
+            base=base,
+            open_client=column.client(with_cache),
+            is_private=column.mode != "shared",
+            log=(lambda line: print(f"[{name}] {line}")) if options.test else (lambda _: None),
+        )
+        tests = list(wanted.values()) if options.test else suites_of.with_dependencies(wanted.values(), every)
+        results = await run_all(tests, bench, options.at_once)
+    return Scored(name, column.title, mine, results)
+
+
+def peers(checkout: Path) -> dict[str, Results]:
+    """Read the results that come with the suite."""
+    files = sorted((checkout / "results").glob("*.json"))
+    return {file.stem: published(json.loads(file.read_text("utf-8"))) for file in files}
+
+
+def show(found: Scored, every: Mapping[str, Case], told: Surprises) -> None:
+    """Say what is not as it was known to be."""
+    for name in told.unexplained:
+        kind = suites_of.kind_of(every[name])
+        print(f"{found.name}: {name} ({kind}) fails: {' '.join(found.results.get(name) or ['not run'])}")
+    for name in told.passed:
+        print(f"{found.name}: {name} passes, though known_failures.toml says why it does not")
+
+
+def show_others(found: Scored, every: Mapping[str, Case], others: Mapping[str, Results]) -> None:
+    """List what somebody passes, and we do not."""
+    ours = found.verdicts(every)
+    theirs = {name: verdicts(found.suites, results, every) for name, results in others.items()}
+    for test, how in ours.items():
+        passing = [name for name, ended in theirs.items() if ended.get(test) == "pass"]
+        if how != "pass" and passing:
+            print(f"{found.name}: {test} ({suites_of.kind_of(every[test])}) {how}; passed by {', '.join(passing)}")
+
+
+def main() -> int:
+    """Do what the command line says."""
+    options = arguments()
+    require_node()
+    checkout = options.suite or suites_of.fetched(FOLDER)
+    suites = suites_of.load(checkout)
+    every = suites_of.by_id(suites)
+    begun = time.monotonic()
+    tested = asyncio.run(run(checkout, suites, options))
+    if options.test:
+        for each in tested:
+            print(*(f"{each.name}: {name}: {found or 'passes'}" for name, found in each.results.items()), sep="\n")
+        return 0
+    took = time.monotonic() - begun
+    print(*summary(tested, every), f"{sum(len(each.results) for each in tested)} tests in {took:.0f} s", sep="\n")
+    return judge(tested, every, checkout, options)
+
+
+def judge(tested: Sequence[Scored], every: Mapping[str, Case], checkout: Path, options: argparse.Namespace) -> int:
+    """Write what is to be written; give 1 if there is something new."""
+    known = known_failures()
+    gone = [] if options.suite else forgotten(known, every)
+    if gone:
+        print(f"in known_failures.toml, but not in the suite: {', '.join(gone)}")
+    is_surprised = bool(gone)
+    for each in tested:
+        if options.out:
+            options.out.mkdir(parents=True, exist_ok=True)
+            (options.out / f"{each.name}.json").write_text(json.dumps(as_published(each.results), indent=1) + "\n")
+        if options.others:
+            show_others(each, every, peers(checkout))
+        if not options.without_cache:
+            told = surprises(each.verdicts(every), reasons(known, each.name))
+            show(each, every, told)
+            is_surprised |= bool(told)
+    if not (options.suite or options.column or options.without_cache):
+        PAGE.write_text(page(tested, every, known, peers(checkout)), "utf-8")
+        print(f"written: {PAGE.relative_to(ROOT)}")
+    return int(is_surprised)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,146 @@
+"""The page about conformance: written anew from each run, the same text for the same results.
+
+Decides how results are shown; what they mean, `scoring` decides.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from tools.conformance.scoring import Counts, Known, Verdict, counts, verdicts
+from tools.conformance.steps import Results
+from tools.conformance.suite import KINDS, PACKAGE, Case, Kind, Suite, by_id, kind_of
+
+
+class Scored(NamedTuple):
+    """The results of one column.
+
+    Attributes:
+        name: the column's, as `known_failures.toml` has it.
+        title: its heading.
+        suites: the tests that are meant for it.
+        results: how they ended, and those that they depend on.
+    """
+
+    name: str
+    title: str
+    suites: Sequence[Suite]
+    results: Results
+
+    def verdicts(self, every: Mapping[str, Case]) -> dict[str, Verdict]:
+        """How each of its tests ended."""
+        return verdicts(self.suites, self.results, every)
+
+
+INTRODUCTION: Final = f"""\
+# How the HTTP caches do in the public cache tests
+
+The [HTTP cache tests](https://github.com/http-tests/cache-tests) show how browsers, proxies and content delivery
+networks cache: [cache-tests.fyi](https://cache-tests.fyi) has their results. `make conformance` runs the same tests
+against `asynccache.http`, and writes this page. It needs [Node](https://nodejs.org) 18 or newer, which runs the suite's
+own origin server; the tests ({PACKAGE.replace("@", " ")}) come from npm, into `.conformance/`.
+`make conformance SUITE=path/to/checkout` runs another revision of them instead, and writes no page.
+
+Their author warns against taking them for a certificate: they are there to see how caches differ. A *required* test is
+about something that RFC 9111 says a cache must do or must not do; an *optimal* one, about a response that a cache could
+have reused; a *check* asks how a cache behaves where the standard leaves it free, so that *no* is as good an answer
+as *yes*. A test that depends on another counts only if that one passes too.
+
+Four things are tested, each set up as it comes, without any option:
+
+- **client**: `CacheMiddleware` in an `aiohttp.ClientSession`, with the tests for the private caches of browsers.
+- **client, further tests**: likewise, with tests that browsers are spared because `fetch()` takes conditional requests
+  past their caches, and hides redirects.
+- **aiohttp.web**: `ResponseCache`, a shared cache, in front of a handler that asks the origin, with the tests for
+  proxies.
+- **ASGI**: `ASGICacheMiddleware` on uvicorn, in front of an application that does the same.
+"""
+
+PUBLISHED: Final = """
+## What others have published
+
+The suite comes with results of browsers and proxies; these are their totals over the same tests. Some of them are
+years old, and lack the newest tests.
+"""
+
+NOT_PASSED: Final = """
+## Tests that are not passed, and why
+
+The run fails if a test fails for which nothing is said here, and if one passes for which something is. What depends on
+one of these tests is not listed.
+"""
+
+
+def page(
+    tested: Sequence[Scored], every: Mapping[str, Case], known: Iterable[Known], published: Mapping[str, Results]
+) -> str:
+    """Write the page."""
+    lines = [INTRODUCTION, *summary(tested, every), PUBLISHED, *comparison(tested, every, published)]
+    lines += ["\n## Suite by suite\n", *by_suite(tested, every), NOT_PASSED, *explained(tested, every, known)]
+    return "\n".join(lines) + "\n"
+
+
+def row(*cells: object) -> str:
+    """One row of a table."""
+    return f"| {' | '.join(map(str, cells))} |"
+
+
+def head(*cells: str) -> list[str]:
+    """The first two rows of a table."""
+    return [row(*cells), row(*("---" for _ in cells))]
+
+
+def passes(counted: Counts, kind: Kind) -> str:
+    """How many of how many tests of a kind are passed."""
+    counter = counted.get(kind)
+    return f"{counter['pass']} of {counter.total()}" if counter else ""
+
+
+def summary(tested: Iterable[Scored], every: Mapping[str, Case]) -> Iterator[str]:
+    """A row for each column: how many tests of each kind are passed."""
+    yield from head("", *KINDS)
+    for each in tested:
+        counted = counts(by_id(each.suites).values(), each.verdicts(every))
+        yield row(each.title, *(passes(counted, kind) for kind in KINDS))
+
+
+def comparison(tested: Iterable[Scored], every: Mapping[str, Case], published: Mapping[str, Results]) -> Iterator[str]:
+    """A row for each of those who have published theirs: browsers are private caches, all others shared."""
+    yield from head("", "tests", *KINDS)
+    browsers = {"chrome", "edge", "firefox", "safari"}
+    private = next((each for each in tested if each.name == "client"), None)
+    shared = next((each for each in tested if each.name in ("web", "asgi")), None)
+    for name, results in sorted(published.items()):
+        same = private if name in browsers else shared
+        if same is not None:
+            counted = counts(by_id(same.suites).values(), verdicts(same.suites, results, every))
+            tests = "for private caches" if same is private else "for shared caches"
+            yield row(name, tests, *(passes(counted, kind) for kind in KINDS))
+
+
+def by_suite(tested: Sequence[Scored], every: Mapping[str, Case]) -> Iterator[str]:
+    """A row for each suite and kind, a column for each thing that is tested."""
+    yield from head("suite", "kind", *(each.title for each in tested))
+    ended = [each.verdicts(every) for each in tested]
+    names = dict.fromkeys(suite["id"] for each in tested for suite in each.suites)
+    for name in names:
+        cells: dict[Kind, list[str]] = {kind: [] for kind in KINDS}
+        for each, how in zip(tested, ended, strict=True):
+            tests = [test for suite in each.suites if suite["id"] == name for test in suite["tests"]]
+            counted = counts(tests, how)
+            for kind in KINDS:
+                cells[kind].append(passes(counted, kind))
+        for kind in KINDS:
+            if any(cells[kind]):
+                yield row(name, kind, *cells[kind])
+
+
+def explained(tested: Sequence[Scored], every: Mapping[str, Case], known: Iterable[Known]) -> Iterator[str]:
+    """The reasons that are written down, each with its tests."""
+    titles = {each.name: each.title for each in tested}
+    for each in known:
+        columns = [title for name, title in titles.items() if name in each.columns]
+        if columns:
+            where = "everywhere" if len(columns) == len(titles) else ", ".join(columns)
+            kinds = dict.fromkeys(kind_of(every[name]) for name in sorted(each.tests) if name in every)
+            names = ", ".join(f"`{name}`" for name in sorted(each.tests))
+            yield f"- {each.reason} ({where}; {', '.join(kinds)})\n  {names}"
