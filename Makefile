@@ -23,13 +23,13 @@ endif
 .DELETE_ON_ERROR:
 
 help:
-	@echo "make demo    run the example shop, examples/shop"
-	@echo "make test    lint, types, and the tests on each of: $(VERSIONS) (coverage on $(NEWEST))"
-	@echo "make check   lint, types, and the tests with coverage on $(CURRENT) only"
-	@echo "make conformance run the public HTTP cache tests (needs Node; SUITE=folder for a checkout of your own)"
-	@echo "make bench   measure speed, hit ratios and scale against the peers"
-	@echo "make docs    build the documentation into site/, strictly"
-	@echo "make clean   remove all that the other goals made"
+	@echo "make demo         run the example shop, examples/shop"
+	@echo "make test         lint, types, and the tests on each of: $(VERSIONS) (coverage on $(NEWEST))"
+	@echo "make check        lint, types, and the tests with coverage on $(CURRENT) only"
+	@echo "make conformance  run the public HTTP cache tests (needs Node; SUITE=folder for a checkout of your own)"
+	@echo "make bench        measure speed, hit ratios and scale against the peers"
+	@echo "make docs         build the documentation into site/, strictly"
+	@echo "make clean        remove all that the other goals made"
 
 demo: $(HERE)/.core
 	$(HERE)/bin/python -m examples.shop
