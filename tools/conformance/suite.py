@@ -9,6 +9,7 @@ import hashlib
 import json
 import subprocess
 import tarfile
+import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final, Literal, NotRequired, TypeAlias, TypedDict
@@ -112,8 +113,9 @@ def fetched(folder: Path) -> Path:
     if base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode() != SHA512:
         archive.unlink()
         raise SystemExit(f"what npm fetched as {PACKAGE} has another checksum than it should have")
-    with tarfile.open(archive) as tar:
-        tar.extractall(folder, filter="data")
+    with tarfile.open(archive) as tar, tempfile.TemporaryDirectory(dir=folder) as scratch:
+        tar.extractall(scratch, filter="data")
+        (Path(scratch) / "package").rename(unpacked)  # at once: an interrupted run leaves no half of it
     return unpacked
 
 
@@ -121,10 +123,12 @@ def load(checkout: Path) -> list[Suite]:
     """Read the tests of a checkout.
 
     Raises:
-        subprocess.CalledProcessError: it is none.
+        SystemExit: it is none.
     """
     command = ["node", str(HERE / "export.mjs"), str(checkout)]
-    exported = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    exported = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    if exported.returncode:
+        raise SystemExit(f"{checkout} is no checkout of the HTTP cache tests:\n{exported.stderr}")
     suites: list[Suite] = json.loads(exported.stdout)
     return suites
 
