@@ -1,1 +1,48 @@
-"""HTTP caching (RFC 9111): in front of aiohttp's client, and in front of one's own handlers."""
+"""HTTP caching (RFC 9111): in front of aiohttp's client, and in front of one's own handlers.
+
+What each is made with is imported when it is asked for: the middleware for ASGI needs no aiohttp.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any, Final
+
+from asynccache.http.cache_status import CacheStatus
+from asynccache.http.counts import HttpStats
+from asynccache.http.directives import directives
+from asynccache.http.rules import Rule
+
+if TYPE_CHECKING:
+    from asynccache.http.client.middleware import CacheMiddleware, cache_status, is_from_cache
+
+__all__ = [
+    "CacheMiddleware",
+    "CacheStatus",
+    "HttpStats",
+    "Rule",
+    "cache_status",
+    "directives",
+    "is_from_cache",
+]
+
+_LATER: Final = {
+    "CacheMiddleware": "client.middleware",
+    "cache_status": "client.middleware",
+    "is_from_cache": "client.middleware",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        module = importlib.import_module(f"{__name__}.{_LATER[name]}")
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] not in {"aiohttp", "multidict", "yarl"}:
+            raise
+        message = f'{name} needs the package {error.name}: pip install "asynccache[http]"'
+        raise ImportError(message, name=error.name) from error
+    return getattr(module, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

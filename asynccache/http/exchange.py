@@ -40,7 +40,7 @@ class Arrival(Protocol):
         """Give the body as it comes. Raises what the framework raises if it breaks off."""
         ...
 
-    async def discard(self) -> None:
+    def discard(self) -> None:
         """Let go of it unread, so that nothing waits for a reader any more."""
         ...
 
@@ -88,10 +88,10 @@ class Kind(enum.Enum):
     STORED = enum.auto()
     """From what is kept, here or in another process: `fields`, `body`."""
     STREAMED = enum.auto()
-    """From the origin; it is being stored, and others may be reading it too: `fields`, `spool`, and `native` for the one
+    """From the origin; it is being stored, and others may be reading it too: `fields`, `spool`, and `arrival` for the one
     whose request it was."""
     PASSED = enum.auto()
-    """From the origin, for this one only, untouched: `native`."""
+    """From the origin, for this one only, untouched: `arrival`."""
     MADE = enum.auto()
     """By the cache itself: a 304, a 416, a 504: `fields`, and no body."""
 
@@ -111,7 +111,7 @@ class Answer:
         first: the first byte of the body to be sent.
         last: the last one, counted; None: to the end.
         spool: what is being read from the origin, or from a store.
-        native: the framework's own response, untouched.
+        arrival: the origin's response itself, for the one whose request it was.
         is_decoded: whether a content coding was taken off the body, though the fields name it.
     """
 
@@ -125,21 +125,5 @@ class Answer:
     first: int = 0
     last: int | None = None
     spool: "Spool | None" = None
-    native: Any = None
+    arrival: Arrival | None = None
     is_decoded: bool = False
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Asked:
-    """A request with all that decides what it may be answered with.
-
-    Attributes:
-        request: method, URI and fields.
-        key: the cache key.
-        origin: the way to where the answer is made.
-        body_digest: of the request's body, if that is part of what is asked for (POST).
-    """
-
-    request: Request
-    key: str
-    origin: Origin

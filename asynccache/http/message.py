@@ -67,6 +67,29 @@ class Fields:
         return Fields((*self.without(name.lower() for name, _ in pairs), *pairs))
 
 
+class Without:
+    """Fields as if those of some names were not there.
+
+    Args:
+        headers: all of them.
+        names: those that are not seen, in lower case.
+    """
+
+    __slots__ = ("_headers", "_names")
+
+    def __init__(self, headers: Headers, names: Iterable[str]) -> None:
+        self._headers = headers
+        self._names = frozenset(names)
+
+    def __contains__(self, name: object) -> bool:
+        return name not in self._names and name in self._headers
+
+    def getall(self, name: str, default: Any = (), /) -> Sequence[str]:
+        """Give the values of all lines of this name, in their order; `default` if there is none to be seen."""
+        lines: Sequence[str] = default if name in self._names else self._headers.getall(name, default)
+        return lines
+
+
 def joined(headers: Headers, name: str) -> str | None:
     """Give the value of a field whose lines are a list: joined by commas; None if there is none (RFC 9110, 5.3)."""
     lines = headers.getall(name, ())

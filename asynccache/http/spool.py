@@ -44,7 +44,7 @@ class Spool:
         *,
         writer: BodyWriter | None = None,
         done: Callable[[bool], Awaitable[None]] | None = None,
-        let_go: Callable[[], Awaitable[None]] | None = None,
+        let_go: Callable[[], None] | None = None,
     ) -> None:
         self._chunks = chunks
         self._writer = writer
@@ -54,7 +54,7 @@ class Spool:
         self._window: list[bytes] | None = []
         self._size = 0
         self._first_reader: asyncio.Future[None] | None = None
-        self._is_over = False
+        self._is_whole = self._is_over = False
         self._error: BaseException | None = None
         self.task: asyncio.Task[None] | None = None
 
@@ -62,6 +62,11 @@ class Spool:
     def may_be_joined(self) -> bool:
         """Whether all that has come so far is still here for one who comes now."""
         return self._window is not None and self._error is None
+
+    @property
+    def is_read(self) -> bool:
+        """Whether somebody reads it."""
+        return bool(self._sinks)
 
     def start(self) -> asyncio.Task[None]:
         """Begin to read, in a task of its own that no reader's cancellation reaches."""
@@ -88,19 +93,26 @@ class Spool:
         """A reader reads no more. With the last one, the body is given up."""
         if sink in self._sinks:
             self._sinks.remove(sink)
-            if not self._sinks and self.task is not None and not self._is_over:
-                self._window = None  # nobody joins what is going down
-                self.task.cancel()
+            self._give_up_without_readers()
+
+    def expect_no_leader(self) -> None:
+        """The caller for whom it was begun has gone before it could read: those who wait with it come in this turn."""
+        loop = asyncio.get_running_loop()
+        loop.call_soon(self._give_up_without_readers, context=contextvars.Context())
+
+    def _give_up_without_readers(self) -> None:
+        if not self._sinks and self.task is not None and not self._is_whole:
+            self._window = None  # nobody joins what is going down
+            self.task.cancel()
 
     async def _run(self) -> None:
-        whole = False
         try:
             await self._wait_for_a_reader()
             async for chunk in self._chunks:
                 self._hand_out(chunk)
                 await self._keep(chunk)
                 await self._wait_for_readers()
-            whole = True
+            self._is_whole = True
             if self._done is not None:  # before readers are told: who has read it all finds it stored
                 await self._done(self._writer is not None)
         except asyncio.CancelledError:
@@ -111,7 +123,7 @@ class Spool:
         else:
             self._end(None)
         finally:
-            if not whole:
+            if not self._is_whole:
                 await self._give_up()
 
     async def _wait_for_a_reader(self) -> None:
@@ -150,4 +162,4 @@ class Spool:
         if self._writer is not None:
             await self._writer.abandon()
         if self._let_go is not None:
-            await self._let_go()
+            self._let_go()

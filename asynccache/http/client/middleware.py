@@ -1,0 +1,140 @@
+"""The cache that an aiohttp session is given as a middleware.
+
+Decides which requests concern a cache at all, and what of a request is part of what is asked for.
+"""
+
+import asyncio
+import hashlib
+from typing import Final, Self, Unpack
+
+from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
+from aiohttp.payload import BytesPayload
+from yarl import URL
+
+from asynccache.http import rfc9111
+from asynccache.http.cache_status import CacheStatus
+from asynccache.http.client.origin import ClientOrigin, teed
+from asynccache.http.client.responses import CachedResponse, TeedResponse, classes_of, response_of
+from asynccache.http.counts import HttpStats
+from asynccache.http.directives import current_directives
+from asynccache.http.exchange import Answer, Kind
+from asynccache.http.message import Request
+from asynccache.http.options import HttpCacheOptions, build_cache
+from asynccache.stores.contract import Store
+
+_UNDECODED: Final = "undecoded"
+"""In the key of a session that leaves bodies as they come: its octets are other ones."""
+
+
+class CacheMiddleware:
+    """Caches what an `aiohttp.ClientSession` fetches, as a private cache does (RFC 9111).
+
+    Give it to a session as the last of its middlewares: `ClientSession(middlewares=(cache,))`. One cache can serve many
+    sessions. Without a `store` it needs no closing; with one, `async with` it, around the sessions.
+
+    Args:
+        store: where responses are kept: a URL, such as `sqlite:///cache.db`, or a `Store`; None: in this process. A
+            `Store` that is passed in is not closed.
+        options: see `HttpCacheOptions`.
+
+    Raises:
+        TypeError, ValueError: an option that cannot be meant.
+        ImportError: the store needs a package that is not installed.
+
+    Example:
+        async with CacheMiddleware() as cache, aiohttp.ClientSession(middlewares=(cache,)) as session: ...
+    """
+
+    def __init__(self, store: Store | str | None = None, **options: Unpack[HttpCacheOptions]) -> None:
+        self._built = build_cache(store, shared=False, name="CacheMiddleware", **options)
+        self._cache = self._built.cache
+        self._clock = self._cache.clock
+
+    async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+        """Answer a request from the cache, or by the handler: what a middleware is called for."""
+        headers = request.headers
+        if "upgrade" in headers or request.method == "CONNECT":
+            return await handler(request)
+        if said := current_directives():
+            headers.add("Cache-Control", said)
+        digest = ""
+        if request.body:
+            body = request.body
+            if request.method in {"GET", "HEAD"} or not isinstance(body, BytesPayload):
+                return await handler(request)
+            digest = _digest(body, headers.get("Content-Type", ""))
+        base = request.response_class or ClientResponse
+        teed(request)
+        asked = Request(request.method, _uri(request.url), headers)
+        if not request.session.auto_decompress:
+            digest += _UNDECODED
+        answer = await self._cache.respond(asked, ClientOrigin(request, handler, self._clock), digest)
+        return self._response(answer, request, base)
+
+    def _response(self, answer: Answer, request: ClientRequest, base: type[ClientResponse]) -> ClientResponse:
+        if answer.arrival is None:
+            return response_of(classes_of(base)[1], request, answer, asyncio.get_running_loop())
+        native = answer.arrival.native
+        if isinstance(native, TeedResponse):
+            native.cache_status = answer.cache_status
+            if answer.kind is Kind.STREAMED and answer.spool is not None:
+                native.tee(answer.spool)
+        assert isinstance(native, ClientResponse)
+        return native
+
+    # --- control ----------------------------------------------------------------------------------------------------
+
+    async def invalidate(self, *urls: str | URL) -> None:
+        """Let nothing that is kept for these URLs be used any more, and nothing that is on its way be kept."""
+        await self._cache.invalidate(*map(str, urls))
+
+    async def clear(self) -> None:
+        """Do the same for all URLs."""
+        await self._cache.clear()
+
+    def stats(self) -> HttpStats:
+        """Tell what became of requests so far."""
+        return self._cache.stats()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """End what is fetched behind, and close the store if the cache has opened it."""
+        await self._built.aclose()
+
+
+def cache_status(response: ClientResponse) -> CacheStatus | None:
+    """Tell what the cache did for a response (RFC 9211); None if none had to do with it."""
+    return response.cache_status if isinstance(response, TeedResponse | CachedResponse) else None
+
+
+def is_from_cache(response: ClientResponse) -> bool:
+    """Tell whether a response came from the cache, be it after the origin had confirmed it."""
+    return isinstance(response, CachedResponse) and response.from_cache
+
+
+def _digest(body: BytesPayload, content_type: str) -> str:
+    content = body._value
+    return hashlib.blake2b(
+        bytes(content), digest_size=16, person=b"http body", key=content_type.encode()[:64]
+    ).hexdigest()
+
+
+def _uri(url: URL) -> str:
+    text = str(url)
+    try:
+        return _known[text]
+    except KeyError:
+        uri = rfc9111.cache_uri(text)
+        if len(_known) >= _MOST_KNOWN:
+            _known.clear()
+        _known[text] = uri
+        return uri
+
+
+_known: Final[dict[str, str]] = {}
+_MOST_KNOWN: Final = 4_096

@@ -1,0 +1,126 @@
+"""The way of an aiohttp request to its origin, and back.
+
+Decides what is sent in a cache's own name (validators), and what of a response is the cache's to know.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import Final
+
+from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ClientSession, StreamReader
+from multidict import CIMultiDict
+
+from asynccache.http.client.responses import classes_of
+from asynccache.http.exchange import Arrival, Lines, Origin
+from asynccache.http.message import Fields, Response, WallClock
+
+_CODINGS: Final = frozenset({"gzip", "deflate", "br", "zstd"})
+"""What aiohttp takes off a body by itself."""
+
+
+class ClientArrival:
+    """A response of aiohttp's client. Implements `Arrival`."""
+
+    tags: tuple[str, ...] = ()
+
+    def __init__(self, native: ClientResponse, request_time: float, response_time: float, *, decodes: bool) -> None:
+        self.native = native
+        fields = Fields(native.headers.items())
+        self.response = Response(native.status, fields, request_time, response_time, native.reason or "")
+        codings = {coding.strip().lower() for line in fields.getall("content-encoding") for coding in line.split(",")}
+        self.is_decoded = decodes and not codings.isdisjoint(_CODINGS)
+        self.is_upgrade = native.status == 101
+        self._payload: StreamReader = native.content
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Give the body as it comes."""
+        while chunk := await self._payload.readany():
+            yield chunk
+
+    def discard(self) -> None:
+        """Let go of it; its connection is used again if there was no body left."""
+        native = self.native
+        ClientResponse.release(native)
+
+
+class ClientOrigin:
+    """Sends a request on, by the handler that a middleware is given. Implements `Origin`."""
+
+    def __init__(self, request: ClientRequest, handler: ClientHandlerType, clock: WallClock) -> None:
+        self._request = request
+        self._handler = handler
+        self._clock = clock
+
+    async def fetch(self, lines: Lines, *, without: Sequence[str] = ()) -> Arrival:
+        """Send the request, with these lines in the place of those that it has."""
+        request = self._request
+        own = request.headers
+        if lines or without:
+            request.headers = _changed(own, lines, without)
+        sent = self._clock()
+        try:
+            native = await self._handler(request)
+        finally:
+            request.headers = own
+        return ClientArrival(native, sent, self._clock(), decodes=request.session.auto_decompress)
+
+    def later(self) -> Origin | None:
+        """Give a way by the session: the handler does not outlive its request."""
+        return LaterOrigin(self._request, self._clock)
+
+
+class LaterOrigin:
+    """Sends a request once more when it is over, by its session: with the fields and the connection's options that it
+    had. Implements `Origin`.
+    """
+
+    def __init__(self, request: ClientRequest, clock: WallClock) -> None:
+        self._session: ClientSession = request.session
+        self._method = request.method
+        self._url = request.url
+        self._headers = request.headers.copy()
+        self._options = {
+            "ssl": request.ssl,
+            "proxy": request.proxy,
+            "proxy_auth": request.proxy_auth,
+            "proxy_headers": request.proxy_headers,
+            "server_hostname": request.server_hostname,
+        }
+        self._clock = clock
+
+    async def fetch(self, lines: Lines, *, without: Sequence[str] = ()) -> Arrival:
+        """Send the request."""
+        headers = _changed(self._headers, lines, (*without, "range"))
+        sent = self._clock()
+        native = await self._session.request(
+            self._method,
+            self._url,
+            headers=headers,
+            allow_redirects=False,
+            raise_for_status=False,
+            middlewares=(),
+            **self._options,  # type: ignore[arg-type]  # each is what the request had
+        )
+        return ClientArrival(native, sent, self._clock(), decodes=self._session.auto_decompress)
+
+    def later(self) -> Origin | None:
+        """Give this way, which lasts as long as the session."""
+        return self
+
+
+def _changed(headers: "CIMultiDict[str]", lines: Lines, without: Sequence[str]) -> "CIMultiDict[str]":
+    changed = headers.copy()
+    for name in (*without, *(name for name, _ in lines)):
+        changed.popall(name, None)
+    changed.extend(lines)
+    return changed
+
+
+def teed(request: ClientRequest) -> None:
+    """Let what comes for a request be a response that can be read by several."""
+    request.response_class = classes_of(request.response_class or ClientResponse)[0]
+
+
+def running_loop() -> asyncio.AbstractEventLoop:
+    """Give the loop that runs."""
+    return asyncio.get_running_loop()

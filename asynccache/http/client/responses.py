@@ -1,0 +1,239 @@
+"""Real `aiohttp.ClientResponse`s for what did not come over a connection of their own.
+
+Decides what of a response is made at once, and what only if somebody looks at it: most callers read the body and go. Each
+hit gets a response of its own, so that two readers never share a stream.
+"""
+
+import asyncio
+import inspect
+import weakref
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from aiohttp import ClientRequest, ClientResponse, HttpVersion11, StreamReader
+from multidict import CIMultiDict, CIMultiDictProxy
+
+from asynccache.http.cache_status import CacheStatus
+from asynccache.http.client.streams import StreamSink, stream_of
+from asynccache.http.exchange import Answer, Kind
+from asynccache.http.message import Fields
+from asynccache.http.stored import InlineBody
+
+if TYPE_CHECKING:
+    from http.cookies import SimpleCookie
+
+    from asynccache.http.spool import Spool
+
+
+class TeedResponse(ClientResponse):
+    """A response that came from the origin; its body may be going to other readers, and into the store, too.
+
+    Attributes:
+        from_cache: False.
+        cache_status: what the cache did; None if it had nothing to do with it.
+    """
+
+    from_cache = False
+    cache_status: CacheStatus | None = None
+    _spool: "Spool | None" = None
+    _sink: StreamSink | None = None
+
+    def tee(self, spool: "Spool") -> None:
+        """Read the body as it is read by all."""
+        self._spool, self._sink = spool, StreamSink(self._loop)
+        self.content = self._sink.reader
+        spool.attach(self._sink)
+
+    def close(self) -> None:
+        """Do as aiohttp does; but while others read the body, its connection stays open."""
+        if self._leave():
+            super().close()
+
+    def release(self) -> Any:
+        """Do as aiohttp does; but while others read the body, its connection is kept."""
+        if self._leave():
+            return super().release()
+        return _Nothing()
+
+    def _leave(self) -> bool:
+        """Read no more; tell whether the connection is nobody else's."""
+        if self._spool is None or self._sink is None:
+            return True
+        self._sink.leave()
+        self._spool.leave(self._sink)
+        if not self._spool.is_read:
+            return True
+        self._notify_content()
+        return False
+
+
+class CachedResponse(ClientResponse):
+    """A response that came from the cache, or that another request was sent for.
+
+    Attributes:
+        from_cache: whether the origin was not asked for it, or has confirmed it.
+        cache_status: what the cache did.
+    """
+
+    from_cache = True
+    cache_status: CacheStatus
+
+    _answer: Answer
+    _stream: StreamReader | None = None
+    _lines: "CIMultiDictProxy[str] | None" = None
+    _spool: "Spool | None" = None
+    _sink: StreamSink | None = None
+
+    @property
+    def content(self) -> StreamReader:  # type: ignore[override]  # nobody but aiohttp sets it
+        """The body as a stream."""
+        if self._stream is None:
+            self._stream = stream_of(self._body or b"", self._loop)
+        return self._stream
+
+    @property
+    def _headers(self) -> "CIMultiDictProxy[str]":  # type: ignore[override]
+        if self._lines is None:
+            self._lines = CIMultiDictProxy(CIMultiDict(told_fields(self._answer).pairs))
+        return self._lines
+
+    @property
+    def _raw_headers(self) -> "tuple[tuple[bytes, bytes], ...]":  # type: ignore[override]
+        return tuple(
+            (name.encode("utf-8", "surrogateescape"), value.encode("utf-8", "surrogateescape"))
+            for name, value in told_fields(self._answer).pairs
+        )
+
+    @property  # type: ignore[misc]  # there is no setting what has come
+    def cookies(self) -> "SimpleCookie":
+        """The cookies that the response set when it came. They are not put into the session's jar once more."""
+        if self._cookies is None:
+            lines = self._answer.fields.getall("set-cookie")
+            if lines:
+                self._raw_cookie_headers = tuple(lines)
+                found = super().cookies
+                self._raw_cookie_headers = None
+                return found
+        return super().cookies
+
+    def read_along(self, spool: "Spool") -> None:
+        """Read the body as it comes, be it from the origin for another request, or from the store."""
+        self._spool, self._sink = spool, StreamSink(self._loop)
+        self._stream = self._sink.reader
+        self._body = None
+        spool.attach(self._sink)
+
+    def close(self) -> None:
+        """Read no more."""
+        self._leave()
+        super().close()
+
+    def release(self) -> Any:
+        """Read no more."""
+        self._leave()
+        return super().release()
+
+    def _leave(self) -> None:
+        if self._spool is not None and self._sink is not None:
+            self._sink.leave()
+            self._spool.leave(self._sink)
+
+    def _notify_content(self) -> None:
+        if self._stream is not None:
+            super()._notify_content()
+        self._released = True
+
+    def __del__(self, _warnings: Any = None) -> None:
+        self._leave()  # nobody can read it any more
+
+
+class _Nothing:
+    """Awaited in vain, as what aiohttp's `release` gives."""
+
+    def __await__(self) -> Any:
+        return iter(())
+
+
+def told_fields(answer: Answer) -> Fields:
+    """Give the fields of an answer as they are told: with its age (RFC 9111, 5.1) and what the cache did (RFC 9211)."""
+    status = ("Cache-Status", str(answer.cache_status))
+    pairs = answer.fields.pairs
+    if answer.age is None:
+        return Fields((*pairs, status))
+    return Fields((*(pair for pair in pairs if pair[0].lower() != "age"), ("Age", str(answer.age)), status))
+
+
+# --- how a response is made -----------------------------------------------------------------------------------------
+
+_made: "weakref.WeakKeyDictionary[type[ClientResponse], tuple[type[TeedResponse], type[CachedResponse]]]" = (
+    weakref.WeakKeyDictionary()
+)
+
+
+def classes_of(base: type[ClientResponse]) -> tuple[type[TeedResponse], type[CachedResponse]]:
+    """Give the classes of responses from the origin and from the cache for a session's own class of responses."""
+    found = _made.get(base)
+    if found is None:
+        if base is ClientResponse:
+            found = TeedResponse, CachedResponse
+        else:
+            found = (
+                cast("type[TeedResponse]", type(f"Teed{base.__name__}", (TeedResponse, base), {})),
+                cast("type[CachedResponse]", type(f"Cached{base.__name__}", (CachedResponse, base), {})),
+            )
+        _made[base] = found
+    return found
+
+
+def response_of(
+    made: type[CachedResponse], request: ClientRequest, answer: Answer, loop: asyncio.AbstractEventLoop
+) -> CachedResponse:
+    """Make a response for a request of what the cache answers."""
+    response = made(request.method, request.original_url, **_arguments(request, loop))
+    response._answer = answer
+    response.cache_status = answer.cache_status
+    response.from_cache = answer.kind in {Kind.STORED, Kind.MADE}
+    response.version = HttpVersion11
+    response.status = answer.status
+    response.reason = answer.reason
+    if answer.spool is not None:
+        response._closed = False
+        response.read_along(answer.spool)
+    elif isinstance(answer.body, InlineBody):
+        content = answer.body.content
+        response._body = content if answer.last is None else content[answer.first : answer.last + 1]
+    else:
+        response._body = b""
+    return response
+
+
+_PARAMETERS: Final = frozenset(inspect.signature(ClientResponse.__init__).parameters)
+
+
+class _NothingSent:
+    """Stands where a response asks how much was sent for it."""
+
+    output_size = 0
+
+
+_NOTHING_SENT: Final = _NothingSent()
+
+
+def _arguments(request: ClientRequest, loop: asyncio.AbstractEventLoop) -> dict[str, Any]:
+    """Give what this aiohttp wants to make a response of; it differs from version to version."""
+    arguments: dict[str, Any] = {
+        "writer": None,
+        "continue100": None,
+        "timer": None,
+        "traces": request._traces,
+        "loop": loop,
+        "session": request._session,
+    }
+    if "request_info" in _PARAMETERS:
+        arguments["request_info"] = request.request_info
+    if "stream_writer" in _PARAMETERS:
+        arguments["stream_writer"] = _NOTHING_SENT
+    if "request_headers" in _PARAMETERS:
+        arguments["request_headers"] = request.headers
+    if "original_url" in _PARAMETERS:
+        arguments["original_url"] = request.original_url
+    return arguments

@@ -1,0 +1,66 @@
+"""aiohttp's stream of a body, fed by a cache instead of a connection.
+
+Decides how much a reader may leave unread before it is waited for.
+"""
+
+import asyncio
+from typing import Any, Final, cast
+
+from aiohttp import StreamReader
+
+_LIMIT: Final = 256 * 1024
+"""Bytes that lie unread before reading is paused are twice as many."""
+
+
+class StreamSink:
+    """A reader's own stream. Implements `Sink`, and stands where a stream expects the protocol of its connection."""
+
+    connected = True
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._reading_paused = False
+        self._room: asyncio.Future[None] | None = None
+        self._loop = loop
+        self.reader = StreamReader(cast("Any", self), _LIMIT, loop=loop)
+
+    def feed(self, chunk: bytes) -> None:
+        """Take a piece."""
+        if chunk:
+            self.reader.feed_data(chunk)
+
+    def finish(self) -> None:
+        """That was all."""
+        self.reader.feed_eof()
+
+    def fail(self, error: BaseException) -> None:
+        """The rest will not come."""
+        if self.reader.exception() is None:
+            self.reader.set_exception(error)
+
+    async def wait_for_room(self) -> None:
+        """Return as soon as not too much lies unread."""
+        while self._reading_paused:
+            self._room = self._loop.create_future()
+            await self._room
+
+    def pause_reading(self) -> None:
+        """Too much lies unread: asked by the stream."""
+        self._reading_paused = True
+
+    def resume_reading(self, **_: Any) -> None:
+        """There is room again: told by the stream."""
+        self._reading_paused = False
+        if self._room is not None and not self._room.done():
+            self._room.set_result(None)
+
+    def leave(self) -> None:
+        """The reader has gone: nobody waits for it any more."""
+        self.resume_reading()
+
+
+def stream_of(content: bytes, loop: asyncio.AbstractEventLoop) -> StreamReader:
+    """Give a stream of which all has come."""
+    sink = StreamSink(loop)
+    sink.feed(content)
+    sink.finish()
+    return sink.reader

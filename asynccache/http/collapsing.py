@@ -1,0 +1,174 @@
+"""Collapsing requests: those that ask the same at the same time are sent once (RFC 9111, 4).
+
+Decides who may share. Before the head of a response has come, all whose telling fields are the same wait for one request;
+once it is there, each takes it if it may be reused for what it asks: what may not goes to the one whose request it was, the
+others ask for themselves, all at once, and for a while those who ask for that URL do not wait for one another at all.
+"""
+
+import asyncio
+import contextvars
+from typing import Any, Final, TypeAlias
+
+from asynccache.core.lru import LRUCache
+from asynccache.errors import LoadCancelled
+from asynccache.flight.flight import Flight
+from asynccache.flight.flights import Flights
+from asynccache.flight.plan import Plan
+from asynccache.http import rfc9111
+from asynccache.http.forwarding import CONDITIONS, Errand, Forwarding, Landing
+from asynccache.http.message import WallClock
+from asynccache.loops import PerLoop
+from asynccache.protocols import MISSING, Missing
+
+_TELLING: Final = (*CONDITIONS, "range", "cache-control", "pragma")
+_REMEMBERED: Final = 4_096
+"""For how many URLs it is remembered that nothing can be shared."""
+
+Key: TypeAlias = tuple[object, ...]
+
+
+class _KeepsNothing:
+    """Owns flights whose outcome is handed to those who wait, and not kept: a landing belongs to its own time."""
+
+    def begin(self, flight: Flight[Key], /) -> None:
+        """Do nothing."""
+
+    def take_in(self, flight: Flight[Key], value: Landing, args: Any, kwargs: Any, /) -> bool:
+        """Store nothing."""
+        return False
+
+    def take_failure(self, flight: Flight[Key], failure: object, /) -> Missing:
+        """Give nothing instead."""
+        return MISSING
+
+    def fallback(self, flight: Flight[Key], /) -> Missing:
+        """Give nothing instead."""
+        return MISSING
+
+    def kept_value(self, key: Key, /) -> tuple[Missing, tuple[str, ...]]:
+        """There is none."""
+        return MISSING, ()
+
+    def served(self, key: Key, /) -> Missing:
+        """There is none."""
+        return MISSING
+
+
+class Collapsing:
+    """Sends errands, those that are the same once.
+
+    Args:
+        forwarding: asks the origin.
+        clock: tells the wall time.
+        name: what errors call the cache.
+    """
+
+    def __init__(self, forwarding: Forwarding, clock: WallClock, name: str) -> None:
+        self._forwarding = forwarding
+        self._clock = clock
+        self._owner = _KeepsNothing()
+        self.flights: Flights[Key, Landing] = Flights(
+            name,
+            self._owner,
+            clock=clock,
+            call_later=lambda loop, delay, back: loop.call_later(delay, back, context=contextvars.Context()),
+        )
+        self._plan = Plan(name=name, load=self._send)
+        self._arriving: PerLoop[dict[Key, Landing]] = PerLoop(dict)
+        self._unshared: LRUCache[str, None] = LRUCache(_REMEMBERED)
+
+    async def send(self, errand: Errand) -> Landing:
+        """Give what came of an errand, or of another that asked the same.
+
+        Raises:
+            Exception: what the origin, or the way there, raised.
+        """
+        if errand.key in self._unshared:
+            return await self.send_alone(errand)
+        key = self._key(errand)
+        for _ in range(2):
+            landing = self._arriving_for(key)
+            if landing is None:
+                landing = await self._fly(key, errand)
+            if landing is None:
+                break
+            if landing.leader is errand or self._may_share(landing, errand):
+                return landing
+            if landing.stored is None or landing.serves(errand.request):
+                break
+            vary = landing.stored.vary  # for a request with other fields: those with the same ones wait for each other
+            key = (*key, vary, rfc9111.selecting(vary, errand.request.headers))
+        return await self.send_alone(errand)
+
+    def detach(self) -> None:
+        """What is on its way is given to those who wait for it, and to nobody who comes later."""
+        self.flights.tables.detach_all()
+        for arriving in list(self._arriving.states.values()):
+            arriving.clear()
+
+    def _key(self, errand: Errand) -> Key:
+        names = ("authorization",) if errand.policy.shared else errand.policy.identity
+        getall = errand.request.headers.getall
+        values = tuple(tuple(getall(name, ())) for name in (*_TELLING, *names))
+        return (errand.key, errand.request.method, values)
+
+    def _arriving_for(self, key: Key) -> Landing | None:
+        landing = self._arriving.enter(asyncio.get_running_loop()).get(key)
+        return landing if landing is not None and landing.spool is not None and landing.spool.may_be_joined else None
+
+    def _may_share(self, landing: Landing, errand: Errand) -> bool:
+        """Tell whether one may be given what another's request brought, as if it had been stored a moment ago."""
+        if landing.stored is None or landing.terms is None or not landing.serves(errand.request):
+            return False
+        if landing.spool is not None and not landing.spool.may_be_joined:
+            return False
+        if landing.is_old:
+            return True
+        now = self._clock()
+        return rfc9111.reuse(errand.request, landing.terms, now, errand.policy) is rfc9111.Reuse.FRESH
+
+    async def _fly(self, key: Key, errand: Errand) -> Landing | None:
+        """Wait for the flight of a key. None: it failed in a way that was its leader's own affair."""
+        try:
+            return await self.flights.fetch(self._plan, key, (errand, key), {})
+        except (TimeoutError, LoadCancelled):
+            if errand.leads:
+                raise
+            return None
+        except BaseException:
+            self._let_go(errand)
+            raise
+
+    async def _send(self, errand: Errand, key: Key) -> Landing:
+        errand.leads = True
+        errand.landing = landing = await self._forwarding.go(errand)
+        if landing.stored is None or not self._may_share(landing, errand):
+            self._unshared.put(errand.key, None)
+        if landing.spool is not None and landing.spool.task is not None:
+            arriving = self._arriving.enter(asyncio.get_running_loop())
+            arriving[key] = landing
+            landing.spool.task.add_done_callback(
+                lambda _: arriving.pop(key) if arriving.get(key) is landing else None, context=contextvars.Context()
+            )
+        if errand.is_gone:
+            self._let_go(errand)
+        return landing
+
+    async def send_alone(self, errand: Errand) -> Landing:
+        """Give what came of an errand that waits for no other, and no other for it."""
+        errand.leads = True
+        errand.landing = landing = await self._forwarding.go(errand)
+        if landing.stored is not None and self._may_share(landing, errand):
+            self._unshared.pop(errand.key, None)
+        return landing
+
+    def _let_go(self, errand: Errand) -> None:
+        """A caller has gone: nobody will take what came for it alone."""
+        errand.is_gone = True
+        landing = errand.landing
+        if landing is None:
+            return
+        if landing.spool is not None:
+            landing.spool.expect_no_leader()
+        elif landing.arrival is not None:
+            landing.arrival.discard()

@@ -1,0 +1,231 @@
+"""A cache between those who ask and an origin, whatever frameworks they are made with (RFC 9111, 4).
+
+Decides the way of a request: is there something kept that answers it, may that be used as it is, has it to be validated,
+or fetched. What is allowed, `rfc9111` says; who goes to the origin for all that ask the same, `collapsing`; what becomes
+of what comes, `forwarding`; how an answer is made of what is kept, `serving`.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from asynccache.flight.drain import drain
+from asynccache.http import rfc9111
+from asynccache.http.background import Background
+from asynccache.http.cache_status import CacheStatus, Forwarded
+from asynccache.http.collapsing import Collapsing
+from asynccache.http.counts import HttpStats
+from asynccache.http.exchange import Answer, Kind, Origin
+from asynccache.http.forwarding import CONDITIONS, Errand, Forwarding, Landing, Pair
+from asynccache.http.message import SAFE_METHODS, Request, WallClock, Without
+from asynccache.http.policy import Policy
+from asynccache.http.response_store import ResponseStore, Variants
+from asynccache.http.rules import Rules, Ruling
+from asynccache.http.serving import answer_from, only_if_cached, open_body
+from asynccache.http.stored import ChunkedBody
+from asynccache.http.tasks import OwnedTasks
+
+_HIT = CacheStatus(hit=True)
+
+
+class HttpCache:
+    """Answers requests from what is kept, and keeps what the origin answers.
+
+    Args:
+        store: keeps responses.
+        rules: how those of each URL are judged.
+        clock: tells the wall time.
+        counts: what is counted.
+        name: what errors call the cache.
+    """
+
+    def __init__(self, store: ResponseStore, rules: Rules, *, clock: WallClock, counts: HttpStats, name: str) -> None:
+        self.store = store
+        self.counts = counts
+        self._rules = rules
+        self.clock = clock
+        self._tasks = OwnedTasks()
+        self._background = Background(self._tasks, counts)
+        self._collapsing = Collapsing(Forwarding(store, clock, self._tasks), clock, name)
+
+    # --- a request --------------------------------------------------------------------------------------------------
+
+    async def respond(self, request: Request, origin: Origin, body_digest: str = "") -> Answer:
+        """Answer a request.
+
+        Args:
+            request: what is asked; its URI as `rfc9111.cache_uri` gives it.
+            origin: the way to where the answer is made.
+            body_digest: of the request's body, where that is part of what is asked for.
+
+        Raises:
+            Exception: what the origin, or the way there, raised.
+        """
+        ruling = self._rules.of(request.uri)
+        if not ruling.is_cached or request.method not in ruling.policy.methods:
+            return await self._forward(request, origin, ruling)
+        key = cache_key(request.method, ruling.key(request.uri), body_digest)
+        found = await self.store.find(key)
+        kept = _choose(request, found, ruling.policy) if found.responses else None
+        if kept is not None:
+            now = self.clock()
+            reuse = rfc9111.reuse(request, kept[1], now, ruling.policy)
+            if reuse is not rfc9111.Reuse.VALIDATE:
+                answer = answer_from(request, *kept, now, _HIT)
+                if answer is not None and (answer.body is None or await self._open(answer)):
+                    self.counts.hits += 1
+                    if reuse is not rfc9111.Reuse.FRESH:
+                        self.counts.stale += 1
+                        if reuse is rfc9111.Reuse.REVALIDATE_BEHIND:
+                            self._fetch_behind(Errand(request, key, ruling.policy, origin, found, kept))
+                    return answer
+        if rfc9111.wants_only_stored(request, ruling.policy):
+            return only_if_cached(CacheStatus(fwd="miss"))
+        errand = Errand(request, key, ruling.policy, origin, found, kept)
+        return await self._fetch(errand)
+
+    async def _fetch(self, errand: Errand) -> Answer:
+        answer = self._answer(await self._collapsing.send(errand), errand)
+        if answer is not None and (answer.body is None or await self._open(answer)):
+            return answer
+        # What is kept was confirmed, but its body is lost, or is not the part that is asked for.
+        found = Variants(errand.found.stamp, errand.found.generation, (), errand.found.marks)
+        answer = self._answer(await self._collapsing.send_alone(replace(errand, found=found, kept=None)), errand)
+        assert answer is not None
+        return answer
+
+    async def _open(self, answer: Answer) -> bool:
+        """Begin to read a body that lies in pieces; tell whether it is there."""
+        if isinstance(answer.body, ChunkedBody):
+            spool = await open_body(self.store, answer.body, answer.first, answer.last)
+            if spool is None:
+                return False
+            self._tasks.own(spool.start())
+            answer.spool = spool
+        return True
+
+    def _answer(self, landing: Landing, errand: Errand) -> Answer | None:
+        status = CacheStatus(
+            fwd=_reason(errand),
+            fwd_status=landing.status,
+            stored=landing.is_stored,
+            collapsed=landing.leader is not errand,
+        )
+        self._count(landing, errand)
+        if landing.stored is None or landing.terms is None:
+            assert landing.arrival is not None
+            response = landing.arrival.response
+            return Answer(
+                Kind.PASSED, response.status, response.reason, response.fields, status, arrival=landing.arrival
+            )
+        if landing.spool is None:
+            return answer_from(errand.request, landing.stored, landing.terms, self.clock(), status)
+        arrival = landing.arrival
+        assert arrival is not None
+        answer = Answer(
+            Kind.STREAMED, arrival.response.status, arrival.response.reason, arrival.response.fields, status,
+            spool=landing.spool, is_decoded=arrival.is_decoded,
+        )  # fmt: skip
+        if landing.leader is errand:
+            answer.arrival = arrival
+        else:
+            answer.fields, answer.age = landing.stored.fields, rfc9111.age(landing.terms, self.clock())
+        return answer
+
+    def _count(self, landing: Landing, errand: Errand) -> None:
+        counts = self.counts
+        if landing.leader is not errand:
+            counts.collapsed += 1
+        elif landing.stored is None:
+            counts.passed += 1
+        elif landing.is_old:
+            counts.hits += 1
+            counts.stale += 1
+        elif landing.spool is None:
+            counts.validated += 1
+        else:
+            counts.misses += 1
+
+    def _fetch_behind(self, errand: Errand) -> None:
+        later = errand.origin.later()
+        if later is not None and errand.request.method == "GET":
+            request = Request("GET", errand.request.uri, Without(errand.request.headers, (*CONDITIONS, "range")))
+            behind = replace(errand, request=request, origin=later)
+            self._background.start(errand.key, lambda: self._fetch(behind))
+
+    # --- what changes something ---------------------------------------------------------------------------------
+
+    async def _forward(self, request: Request, origin: Origin, ruling: Ruling) -> Answer:
+        """Hand a request on; what it changes, nothing that is kept tells any more (RFC 9111, 4.4)."""
+        arrival = await origin.fetch(())
+        uris = () if request.method in SAFE_METHODS else rfc9111.invalidated_uris(request, arrival.response)
+        if uris:
+            task = asyncio.get_running_loop().create_task(self.invalidate(*uris))
+            self._tasks.own(task)
+            try:
+                await asyncio.shield(task)  # the origin has made the change: it is told whoever is cancelled
+            except BaseException:
+                arrival.discard()
+                raise
+        self.counts.passed += 1
+        status = CacheStatus(fwd="method" if ruling.is_cached else "bypass", fwd_status=arrival.response.status)
+        response = arrival.response
+        return Answer(Kind.PASSED, response.status, response.reason, response.fields, status, arrival=arrival)
+
+    async def invalidate(self, *uris: str) -> None:
+        """Let nothing that is kept for these URIs be used any more, and nothing that is on its way be kept."""
+        self._collapsing.detach()
+        keys = [cache_key("GET", self._rules.of(uri).key(rfc9111.cache_uri(uri)), "") for uri in uris]
+        self.counts.invalidated += len(keys)
+        await self.store.invalidate(*keys)
+
+    async def purge(self, tags: Iterable[str]) -> None:
+        """Do the same for all responses with one of these tags."""
+        self._collapsing.detach()
+        await self.store.purge(tags)
+
+    async def clear(self) -> None:
+        """Do the same for all responses."""
+        self._collapsing.detach()
+        await self.store.clear()
+
+    def stats(self) -> HttpStats:
+        """Tell what became of requests so far."""
+        store = self.store.counts
+        return replace(
+            self.counts,
+            store_errors=store.errors,
+            bad_records=store.unreadable.total(),
+            lost_bodies=store.lost,
+            too_large=store.too_large,
+            overtaken=store.overtaken,
+        )
+
+    async def aclose(self) -> None:
+        """End what is fetched behind."""
+        await drain(self._collapsing.flights, cancel=True, everywhere=True)
+        await self._tasks.drain(cancel=True)
+
+
+def cache_key(method: str, uri: str, body_digest: str) -> str:
+    """Give what responses are kept under; HEAD asks for what GET gets (RFC 9111, 2)."""
+    return f"{method} {body_digest} {uri}" if body_digest else uri
+
+
+def _choose(request: Request, found: Variants, policy: Policy) -> Pair | None:
+    """Choose among what is kept for a URI (RFC 9111, 4.1)."""
+    judged: tuple[Policy, dict[Any, rfc9111.Terms]] | None = found.judged
+    if judged is None or judged[0] is not policy:
+        judged = found.judged = (policy, {each: rfc9111.terms(each, policy) for each in found.responses})
+    candidates = found.responses
+    if "range" not in request.headers or request.method != "GET":
+        candidates = tuple(each for each in candidates if each.span is None)
+    chosen = rfc9111.choose(request.headers, candidates)
+    return None if chosen is None else (chosen, judged[1][chosen])
+
+
+def _reason(errand: Errand) -> Forwarded:
+    if errand.kept is not None:
+        return "stale"
+    return "vary-miss" if errand.found.responses else "uri-miss"

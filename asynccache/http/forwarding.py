@@ -1,0 +1,235 @@
+"""Asking the origin, once for all who ask the same, and keeping what it says.
+
+Decides what becomes of each response that comes: handed on untouched, stored while it is read, taken as a confirmation of
+what is kept, or put aside for an old response that may be served instead. It runs in a flight: a task of its own that no
+caller's cancellation reaches.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+from asynccache.http import rfc9111
+from asynccache.http.exchange import Arrival, Lines, Origin
+from asynccache.http.message import Request, WallClock
+from asynccache.http.policy import Policy
+from asynccache.http.response_store import ResponseStore, Variants
+from asynccache.http.spool import Spool
+from asynccache.http.stored import StoredResponse
+from asynccache.http.tasks import OwnedTasks
+
+CONDITIONS: Final = ("if-none-match", "if-modified-since", "if-match", "if-unmodified-since", "if-range")
+_NO_LINES: Final[Lines] = ()
+Pair: TypeAlias = tuple[StoredResponse, rfc9111.Terms]
+
+
+@dataclass(slots=True, eq=False)
+class Errand:
+    """One request that has to go to the origin.
+
+    Attributes:
+        request: what is asked.
+        key: its cache key.
+        policy: how what comes is judged.
+        origin: the way there.
+        found: what was kept when it began.
+        kept: what of that answers the request, but is too old, and its terms.
+        leads: whether it is the one that was sent, for all that ask the same.
+        is_gone: whether the caller has gone, and takes nothing any more.
+        landing: what came of it, if it leads.
+    """
+
+    request: Request
+    key: str
+    policy: Policy
+    origin: Origin
+    found: Variants
+    kept: Pair | None = None
+    leads: bool = False
+    is_gone: bool = False
+    landing: "Landing | None" = None
+
+    @property
+    def is_conditional(self) -> bool:
+        """Whether the caller's own request has conditions."""
+        return any(name in self.request.headers for name in CONDITIONS)
+
+
+@dataclass(slots=True, eq=False)
+class Landing:
+    """What came of an errand.
+
+    Attributes:
+        leader: whose errand it was.
+        status: what the origin said; None if it could not be asked.
+        stored: what was kept, or would be kept if it is read to its end; None: it is for the leader only.
+        terms: of that.
+        spool: its body, while it is on its way; None if all of it is kept.
+        arrival: the framework's own response, if there is one that the leader is to be given.
+        is_old: whether `stored` is old, and served because the origin failed.
+        is_stored: whether it is kept, or will be.
+        refusal: why it is not.
+    """
+
+    leader: Errand
+    status: int | None
+    stored: StoredResponse | None = None
+    terms: rfc9111.Terms | None = None
+    spool: Spool | None = None
+    arrival: Arrival | None = None
+    is_old: bool = False
+    is_stored: bool = False
+    refusal: str | None = None
+
+    def serves(self, request: Request) -> bool:
+        """Tell whether this is what another request asks for too, as far as the fields go that it varies by."""
+        stored = self.stored
+        return stored is not None and rfc9111.selecting(stored.vary, request.headers) == stored.selecting
+
+
+class Forwarding:
+    """Asks the origin.
+
+    Args:
+        store: keeps what comes.
+        clock: tells the wall time.
+        tasks: see bodies to their end.
+    """
+
+    def __init__(self, store: ResponseStore, clock: WallClock, tasks: OwnedTasks) -> None:
+        self._store = store
+        self._clock = clock
+        self._tasks = tasks
+
+    async def go(self, errand: Errand) -> Landing:
+        """Ask the origin, and do with the answer what the RFC says."""
+        lines, without = self._validation(errand)
+        try:
+            arrival = await errand.origin.fetch(lines, without=without)
+        except Exception:
+            if self._may_serve_old(errand, "disconnected"):
+                return self._old(errand, None)
+            raise
+        try:
+            return await self._take(errand, arrival, is_validation=bool(lines))
+        except BaseException:
+            arrival.discard()
+            raise
+
+    def _validation(self, errand: Errand) -> tuple[Lines, Sequence[str]]:
+        """Say what makes a request conditional on what is kept (RFC 9111, 4.3.1)."""
+        if errand.request.method != "GET" or "range" in errand.request.headers:
+            return _NO_LINES, ()
+        candidates = [stored for stored in errand.found.responses if stored.span is None]
+        if errand.kept is not None:
+            candidates = [errand.kept[0], *(each for each in candidates if each is not errand.kept[0])]
+        elif errand.is_conditional:
+            return _NO_LINES, ()
+        lines = rfc9111.validation_lines(candidates)
+        return lines, CONDITIONS if lines else ()
+
+    async def _take(self, errand: Errand, arrival: Arrival, *, is_validation: bool) -> Landing:
+        response, request, policy = arrival.response, errand.request, errand.policy
+        if arrival.is_upgrade:
+            return self._pass(errand, arrival, "upgrade")
+        if response.status == 304 and is_validation:
+            landing = await self._freshen(errand, arrival)
+            if landing is not None:
+                return landing
+            arrival.discard()  # it confirms something that has gone meanwhile: ask for the whole
+            arrival = await errand.origin.fetch(_NO_LINES, without=CONDITIONS)
+            return await self._take(errand, arrival, is_validation=False)
+        if response.status >= 500 and self._may_serve_old(errand, "status"):
+            arrival.discard()
+            return self._old(errand, response.status)
+        if request.method == "HEAD":
+            await self._learn_from_head(errand, arrival)
+            return self._pass(errand, arrival, "method")
+        refusal = rfc9111.why_not_stored(request, response, policy)
+        vary = rfc9111.vary_names(response.fields, policy, request)
+        if refusal is not None or vary is None:
+            return self._pass(errand, arrival, str(refusal))
+        return self._stream(errand, arrival, vary)
+
+    # --- what is handed on ----------------------------------------------------------------------------------------
+
+    def _pass(self, errand: Errand, arrival: Arrival, refusal: str) -> Landing:
+        return Landing(errand, arrival.response.status, arrival=arrival, refusal=refusal)
+
+    # --- what is kept ---------------------------------------------------------------------------------------------
+
+    def _stream(self, errand: Errand, arrival: Arrival, vary: tuple[str, ...]) -> Landing:
+        """Store a response while it is read (RFC 9111, 3)."""
+        response, policy = arrival.response, errand.policy
+        stored = StoredResponse(
+            method=errand.request.method,
+            status=response.status,
+            reason=response.reason,
+            fields=rfc9111.stored_fields(response.fields, policy),
+            request_time=response.request_time,
+            response_time=response.response_time,
+            vary=vary,
+            selecting=rfc9111.selecting(vary, errand.request.headers),
+            span=rfc9111.span_of(response),
+            is_decoded=arrival.is_decoded,
+            tags=arrival.tags,
+        )
+        terms = rfc9111.terms(stored, policy)
+        ttl = self._time_to_keep(terms)
+        writer = self._store.begin_body(ttl)
+        landing = Landing(errand, response.status, stored=stored, terms=terms, arrival=arrival, is_stored=True)
+
+        async def done(is_written: bool) -> None:
+            body = await writer.finish() if is_written else None
+            if body is not None:
+                await self._store.keep(errand.key, errand.found, stored.with_body(body), ttl=ttl)
+
+        landing.spool = Spool(arrival.chunks(), writer=writer, done=done, let_go=arrival.discard)
+        self._tasks.own(landing.spool.start())
+        return landing
+
+    def _time_to_keep(self, terms: rfc9111.Terms) -> float:
+        """Say for how long a response can be served; the store adds the time in which it can be validated."""
+        fresh = max(0.0, terms.fresh_until - self._clock())
+        return fresh + max(terms.stale_while_revalidate, terms.stale_if_error)
+
+    # --- what is confirmed ----------------------------------------------------------------------------------------
+
+    async def _freshen(self, errand: Errand, arrival: Arrival) -> Landing | None:
+        """Take a 304 (RFC 9111, 4.3.3 and 4.3.4)."""
+        response, policy = arrival.response, errand.policy
+        chosen = errand.kept[0] if errand.kept is not None else None
+        selected = rfc9111.selected_by(response, errand.found.responses, chosen)
+        if not selected:
+            return None
+        arrival.discard()
+        best = chosen if chosen in selected else selected[0]
+        answer = best
+        for old in selected:
+            new = rfc9111.freshened(old, response, policy)
+            ttl = self._time_to_keep(rfc9111.terms(new, policy))
+            await self._store.replace(errand.key, errand.found, old, new, ttl=ttl)
+            if old is best:
+                answer = new
+        return Landing(errand, 304, stored=answer, terms=rfc9111.terms(answer, policy), is_stored=True)
+
+    async def _learn_from_head(self, errand: Errand, arrival: Arrival) -> None:
+        """Let the fields of a HEAD freshen, or invalidate, what is kept for GET (RFC 9111, 4.3.5)."""
+        if errand.kept is None or arrival.response.status != 200:
+            return
+        old = errand.kept[0]
+        new = rfc9111.head_update(old, arrival.response, errand.policy)
+        ttl = self._time_to_keep(rfc9111.terms(new, errand.policy)) if new is not None else 0.0
+        await self._store.replace(errand.key, errand.found, old, new, ttl=ttl)
+
+    # --- what is served instead -----------------------------------------------------------------------------------
+
+    def _may_serve_old(self, errand: Errand, cause: Any) -> bool:
+        if errand.kept is None:
+            return False
+        return rfc9111.may_serve_on_error(errand.request, errand.kept[1], self._clock(), errand.policy, cause)
+
+    def _old(self, errand: Errand, status: int | None) -> Landing:
+        assert errand.kept is not None
+        stored, terms = errand.kept
+        return Landing(errand, status, stored=stored, terms=terms, is_old=True)

@@ -1,0 +1,161 @@
+"""Where an owner knows better than the fields: rules for some URLs, each said in so many words.
+
+Decides which rule a URL falls under, what policy that means, and which parts of a URL are not looked at.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from asynccache.http.policy import Policy
+
+_CHANGES: Final = (
+    "ttl",
+    "default_ttl",
+    "stale_while_revalidate",
+    "stale_if_error",
+    "heuristic_fraction",
+    "methods",
+    "identity",
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Terms:
+    """What a rule says. None: as the cache does it everywhere else."""
+
+    cache: bool = True
+    ttl: float | None = None
+    default_ttl: float | None = None
+    stale_while_revalidate: float | None = None
+    stale_if_error: float | None = None
+    heuristic_fraction: float | None = None
+    ignore: Iterable[str] = ()
+    ignore_query: Iterable[str] = ()
+    methods: Iterable[str] | None = None
+    identity: Iterable[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rule(_Terms):
+    """How responses of some URLs are treated, whatever they say themselves. Times are seconds.
+
+    The first rule that a URL falls under counts.
+
+    Args:
+        url: `https://api.example.com/items/*`: the whole URL up to the query; `*` stands for any characters. Without
+            `https://`, any scheme.
+        cache: False: nothing of these URLs is stored or reused.
+        ttl: how long each response is fresh, whatever its fields say. They still may forbid storing: see `ignore`.
+        default_ttl: how long one is fresh that does not say it.
+        stale_while_revalidate: for how long an old response is served while a new one is fetched, where the response
+            does not say it.
+        stale_if_error: for how long an old response is served if the origin fails, where the response does not say it.
+        heuristic_fraction: of the time since `Last-Modified`; 0: without explicit freshness each use is validated.
+        ignore: what in responses (or requests) is not looked at: "no-store", "no-cache", "private",
+            "must-revalidate", "vary", "set-cookie", "authorization", "request-directives".
+        ignore_query: names of parameters that make no difference; a `*` at the end of one stands for any characters.
+        methods: whose responses are stored; with "POST", its body is part of the key.
+        identity: request fields that tell users apart; () if all that is fetched is for everybody.
+
+    Raises:
+        TypeError: something that holds several words is given as one string.
+        ValueError: an option means nothing.
+
+    Example:
+        Rule("https://api.example.com/*", ttl=60, ignore={"no-store"}, ignore_query={"utm_*"})
+    """
+
+    url: str = field(kw_only=False)
+    _pattern: re.Pattern[str] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Refuse nonsense where it is written."""
+        for name in ("ignore", "ignore_query", "methods", "identity"):
+            if isinstance(getattr(self, name), str):
+                raise TypeError(f"{name} must hold several words, such as ({getattr(self, name)!r},), not one string")
+        if not self.url or "?" in self.url or "#" in self.url:
+            raise ValueError(
+                f"the url of a rule ends before the query: leave out what comes after ? or #: {self.url!r}"
+            )
+        before, separator, after = self.url.partition("://")
+        pattern = "*" if not after and before == "*" else self.url if separator else f"*://{self.url}"
+        parts = (re.escape(part) for part in pattern.split("*"))
+        object.__setattr__(self, "_pattern", re.compile(".*".join(parts), re.DOTALL))
+        self.policy(Policy())
+
+    def covers(self, uri: str) -> bool:
+        """Whether a URL, without its query, falls under this rule."""
+        return self._pattern.fullmatch(uri) is not None
+
+    def policy(self, base: Policy) -> Policy:
+        """Give the policy for its URLs, made of that of all the others."""
+        changes = {name: getattr(self, name) for name in _CHANGES if getattr(self, name) is not None}
+        for name, make in (("methods", _upper), ("identity", _lower)):
+            if name in changes:
+                changes[name] = make(changes[name])
+        return replace(base, ignore=base.ignore | frozenset(self.ignore), **changes)
+
+
+def _upper(methods: Iterable[str]) -> frozenset[str]:
+    return frozenset(method.upper() for method in methods)
+
+
+def _lower(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(name.lower() for name in names))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ruling:
+    """What holds for one URL.
+
+    Attributes:
+        policy: how its responses are judged.
+        is_cached: whether they are cached at all.
+        ignored_query: what names of parameters are left out of the key; None: none.
+    """
+
+    policy: Policy
+    is_cached: bool = True
+    ignored_query: re.Pattern[str] | None = None
+
+    def key(self, uri: str) -> str:
+        """Give a URI without the parameters that make no difference."""
+        if self.ignored_query is None:
+            return uri
+        path, mark, query = uri.partition("?")
+        kept = [pair for pair in query.split("&") if not self.ignored_query.fullmatch(pair.partition("=")[0])]
+        return f"{path}{mark}{'&'.join(kept)}" if kept and mark else path
+
+
+class Rules:
+    """Which rule a URL falls under.
+
+    Args:
+        policy: for URLs that fall under none.
+        rules: the first that covers a URL counts.
+    """
+
+    def __init__(self, policy: Policy, rules: Iterable[Rule] = ()) -> None:
+        self._otherwise = Ruling(policy)
+        self._rulings = [(rule, _ruling(rule, policy)) for rule in rules]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether all URLs are treated alike."""
+        return not self._rulings
+
+    def of(self, uri: str) -> Ruling:
+        """Tell what holds for a URI."""
+        if self._rulings:
+            place = uri.partition("?")[0]
+            for rule, ruling in self._rulings:
+                if rule.covers(place):
+                    return ruling
+        return self._otherwise
+
+
+def _ruling(rule: Rule, policy: Policy) -> Ruling:
+    names = [re.escape(name.removesuffix("*")) + (".*" if name.endswith("*") else "") for name in rule.ignore_query]
+    return Ruling(rule.policy(policy), rule.cache, re.compile("|".join(names), re.DOTALL) if names else None)

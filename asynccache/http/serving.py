@@ -1,0 +1,90 @@
+"""Answering from what is kept: the whole, a part of it, or "you have it already".
+
+Decides which answer a stored response makes to a request that it may be used for; whether it may, is settled before.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+from asynccache.errors import StoreError
+from asynccache.http import conditional, ranges, rfc9111
+from asynccache.http.cache_status import CacheStatus
+from asynccache.http.exchange import Answer, Kind
+from asynccache.http.message import Fields, Request
+from asynccache.http.response_store import ResponseStore
+from asynccache.http.spool import Spool
+from asynccache.http.stored import ChunkedBody, StoredResponse
+
+
+def answer_from(
+    request: Request, stored: StoredResponse, terms: rfc9111.Terms, now: float, status: CacheStatus
+) -> Answer | None:
+    """Give what a stored response answers to a request; None if it holds a part only, and that is not asked for.
+
+    Args:
+        request: what is asked.
+        stored: a response that may be used for it.
+        terms: of that.
+        now: seconds of wall time.
+        status: what the cache did.
+    """
+    headers = request.headers
+    told = replace(status, ttl=int(terms.fresh_until - now)) if abs(terms.fresh_until) < 1e12 else status
+    answer = Answer(
+        Kind.STORED,
+        stored.status,
+        stored.reason,
+        stored.fields,
+        told,
+        age=rfc9111.age(terms, now),
+        body=stored.body if request.method != "HEAD" else None,
+        is_decoded=stored.is_decoded,
+    )
+    if stored.status in {200, 206} and _is_conditional(request) and conditional.is_not_modified(headers, stored.fields):
+        answer.kind, answer.status, answer.reason, answer.body = Kind.MADE, 304, "Not Modified", None
+        answer.fields = conditional.not_modified_fields(stored.fields)
+    elif stored.span is not None or (stored.status == 200 and request.method == "GET" and "range" in headers):
+        return _part(request, stored, answer)
+    return answer
+
+
+def _is_conditional(request: Request) -> bool:
+    return "if-none-match" in request.headers or "if-modified-since" in request.headers
+
+
+def _part(request: Request, stored: StoredResponse, answer: Answer) -> Answer | None:
+    """Narrow an answer to the range that is asked for (RFC 9111, 3.3; RFC 9110, 14.2)."""
+    if request.method != "GET" or not ranges.if_range_holds(request.headers, stored.fields):
+        return answer if stored.span is None else None
+    part = ranges.slice_of(stored.span, stored.body.size, request.headers)
+    if part is None:
+        return answer if stored.span is None else None
+    if isinstance(part, ranges.Unsatisfiable):
+        answer.kind, answer.status, answer.reason, answer.body = Kind.MADE, 416, "Range Not Satisfiable", None
+        answer.fields = Fields((("Content-Range", f"bytes */{part.length}"),))
+        return answer
+    answer.status, answer.reason = 206, "Partial Content"
+    answer.fields = ranges.part_fields(stored.fields, part.span, part.last - part.first + 1)
+    answer.first, answer.last = part.first, part.last
+    return answer
+
+
+def only_if_cached(status: CacheStatus) -> Answer:
+    """Give the answer to a request that wants nothing but what is kept, and nothing is (RFC 9111, 5.2.1.7)."""
+    return Answer(Kind.MADE, 504, "Gateway Timeout", Fields((("Content-Length", "0"),)), status)
+
+
+async def open_body(store: ResponseStore, body: ChunkedBody, first: int, last: int | None) -> Spool | None:
+    """Begin to read a body that lies in pieces; None if the first of them has gone."""
+    chunks = store.read(body, first, last)
+    try:
+        head = await anext(chunks, b"")
+    except StoreError:
+        return None
+    return Spool(_with_head(head, chunks))
+
+
+async def _with_head(head: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield head
+    async for chunk in chunks:
+        yield chunk
