@@ -11,7 +11,7 @@ import contextvars
 import os
 import threading
 from collections import Counter, deque
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -66,7 +66,7 @@ class Bodies:
         self._reading: Counter[bytes] = Counter()
         self._unnamed: deque[tuple[float, ChunkedBody]] = deque()
 
-    async def read(self, body: Body, first: int = 0, last: int | None = None) -> AsyncIterator[bytes]:
+    async def read(self, body: Body, first: int = 0, last: int | None = None) -> AsyncGenerator[bytes, None]:
         """Give a body, or a part of it, piece by piece; the next one is asked for while one is used.
 
         Args:

@@ -7,7 +7,7 @@ A store that fails is as good as an empty one, but what makes responses invalid 
 """
 
 import time
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from typing import Final
 
 from asynccache.errors import StoreError
@@ -237,7 +237,7 @@ class ResponseStore:
         """
         return BodyWriter(self._bodies, min(ttl + self._retention, MARK_TTL) + TOMBSTONE_TTL)
 
-    def read(self, body: Body, first: int = 0, last: int | None = None) -> AsyncIterator[bytes]:
+    def read(self, body: Body, first: int = 0, last: int | None = None) -> AsyncGenerator[bytes, None]:
         """Give a body, or a part of it, piece by piece; the next one is asked for while one is used.
 
         Args:
