@@ -5,7 +5,7 @@ only similar. Time zones of this machine play no part.
 """
 
 import re
-from calendar import timegm
+from datetime import UTC, datetime
 from email.utils import formatdate
 from typing import Final
 
@@ -51,9 +51,10 @@ def format_date(seconds: float) -> str:
 def _seconds(year: int, month: int, parts: dict[str, str]) -> int | None:
     second = min(int(parts["second"]), 59)  # a leap second: the nearest earlier time (RFC 9111, 4.2)
     try:
-        return timegm((year, month, int(parts["day"]), int(parts["hour"]), int(parts["minute"]), second))
+        moment = datetime(year, month, int(parts["day"]), int(parts["hour"]), int(parts["minute"]), second, tzinfo=UTC)
     except ValueError:  # the 30th of February
         return None
+    return int(moment.timestamp())
 
 
 def _near(year: int, month: int, parts: dict[str, str], near: float | None) -> int | None:

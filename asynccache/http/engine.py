@@ -8,7 +8,6 @@ of what comes, `forwarding`; how an answer is made of what is kept, `serving`.
 import asyncio
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
 
 from asynccache.flight.drain import drain
 from asynccache.http import rfc9111
@@ -215,14 +214,24 @@ def cache_key(method: str, uri: str, body_digest: str) -> str:
 
 def _choose(request: Request, found: Variants, policy: Policy) -> Pair | None:
     """Choose among what is kept for a URI (RFC 9111, 4.1)."""
-    judged: tuple[Policy, dict[Any, rfc9111.Terms]] | None = found.judged
-    if judged is None or judged[0] is not policy:
-        judged = found.judged = (policy, {each: rfc9111.terms(each, policy) for each in found.responses})
-    candidates = found.responses
-    if "range" not in request.headers or request.method != "GET":
-        candidates = tuple(each for each in candidates if each.span is None)
-    chosen = rfc9111.choose(request.headers, candidates)
-    return None if chosen is None else (chosen, judged[1][chosen])
+    judged: _Judged | None = found.judged
+    if judged is None or judged.policy is not policy:
+        judged = found.judged = _Judged(found, policy)
+    wants_part = "range" in request.headers and request.method == "GET"
+    chosen = rfc9111.choose(request.headers, judged.all_parts if wants_part else judged.wholes)
+    return None if chosen is None else (chosen, judged.terms[chosen])
+
+
+class _Judged:
+    """What a policy makes of the responses that are kept for a URI: worked out once, as long as they are the same."""
+
+    __slots__ = ("all_parts", "policy", "terms", "wholes")
+
+    def __init__(self, found: Variants, policy: Policy) -> None:
+        self.policy = policy
+        self.all_parts = found.responses
+        self.wholes = tuple(each for each in found.responses if each.span is None)
+        self.terms = {each: rfc9111.terms(each, policy) for each in found.responses}
 
 
 def _reason(errand: Errand) -> Forwarded:

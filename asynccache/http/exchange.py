@@ -6,7 +6,7 @@ Decides the words that the engine and the adapters of frameworks have in common.
 
 import enum
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from asynccache.http.cache_status import CacheStatus
@@ -105,7 +105,8 @@ class Answer:
         status: the status code.
         reason: the reason phrase.
         fields: as they are to be told, without Age and Cache-Status.
-        cache_status: what the cache did (RFC 9211).
+        status_told: what the cache did, without what depends on the time.
+        ttl: for how many seconds more it is fresh, if that is known.
         age: seconds since the origin made it, to be told as `Age` (RFC 9111, 5.1); None: the origin has just made it.
         body: what is kept of it. Not for a HEAD.
         first: the first byte of the body to be sent.
@@ -119,7 +120,8 @@ class Answer:
     status: int
     reason: str
     fields: Fields
-    cache_status: CacheStatus
+    status_told: CacheStatus
+    ttl: int | None = None
     age: int | None = None
     body: Body | None = None
     first: int = 0
@@ -127,3 +129,8 @@ class Answer:
     spool: "Spool | None" = None
     arrival: Arrival | None = None
     is_decoded: bool = False
+
+    @property
+    def cache_status(self) -> CacheStatus:
+        """What the cache did (RFC 9211). Made when somebody asks: most never do."""
+        return self.status_told if self.ttl is None else replace(self.status_told, ttl=self.ttl)

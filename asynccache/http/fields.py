@@ -16,11 +16,11 @@ FOREVER: Final = 2**31
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _QUOTED: Final = re.compile(r'"((?:[^"\\]|\\.)*+)"', re.DOTALL)
-_MEMBER: Final = re.compile(r'(?:[^",]|"(?:[^"\\]|\\.)*+")++', re.DOTALL)
+_UNQUOTED: Final = {mark: re.compile(rf'(?:[^"{mark}]|"(?:[^"\\]|\\.)*+")++', re.DOTALL) for mark in ",;"}
 _BALANCED: Final = re.compile(r'(?:[^"]|"(?:[^"\\]|\\.)*+")*+', re.DOTALL)
 _ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
 
-Arguments: TypeAlias = Mapping[str, tuple[str | None, ...]]
+Arguments: TypeAlias = Mapping[str, Sequence[str | None]]
 
 
 def members(value: str) -> list[str]:
@@ -28,11 +28,20 @@ def members(value: str) -> list[str]:
 
     Commas in quoted strings separate nothing. If a quote is never closed, no quote counts: nothing hides behind it.
     """
+    return _split(value, ",")
+
+
+def parameters(member: str) -> list[str]:
+    """Give what stands between the semicolons of a member (RFC 9110, 5.6.6), those in quoted strings left alone."""
+    return _split(member, ";")
+
+
+def _split(value: str, mark: str) -> list[str]:
     if '"' in value and _BALANCED.fullmatch(value):
-        parts: list[str] = _MEMBER.findall(value)
+        parts: list[str] = _UNQUOTED[mark].findall(value)
     else:
-        parts = value.split(",")
-    return [member for part in parts if (member := part.strip(" \t"))]
+        parts = value.split(mark)
+    return [part for each in parts if (part := each.strip(" \t"))]
 
 
 def all_members(headers: Headers, name: str) -> list[str]:
@@ -109,12 +118,11 @@ def directives(headers: Headers) -> Directives:
 
 @lru_cache(maxsize=512)
 def _parsed(lines: tuple[str, ...]) -> Directives:
-    found: dict[str, tuple[str | None, ...]] = {}
+    found: dict[str, list[str | None]] = {}
     for line in lines:
         for member in members(line):
             name, equals, argument = member.partition("=")
-            key = name.strip().lower()
-            found[key] = (*found.get(key, ()), _argument(name, argument) if equals else None)
+            found.setdefault(name.strip().lower(), []).append(_argument(name, argument) if equals else None)
     return Directives(found)
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 
 from asynccache.http import rfc9111
 from asynccache.http.exchange import Arrival, Lines, Origin
-from asynccache.http.message import Request, WallClock
+from asynccache.http.message import Request, Response, WallClock
 from asynccache.http.policy import Policy
 from asynccache.http.response_store import ResponseStore, Variants
 from asynccache.http.spool import Spool
@@ -20,6 +20,9 @@ from asynccache.http.tasks import OwnedTasks
 
 CONDITIONS: Final = ("if-none-match", "if-modified-since", "if-match", "if-unmodified-since", "if-range")
 _NO_LINES: Final[Lines] = ()
+_FAILED: Final = frozenset({500, 502, 503, 504})
+"""When an old response may be served instead (RFC 5861, 4)."""
+
 Pair: TypeAlias = tuple[StoredResponse, rfc9111.Terms]
 
 
@@ -120,12 +123,9 @@ class Forwarding:
         """Say what makes a request conditional on what is kept (RFC 9111, 4.3.1)."""
         if errand.request.method != "GET" or "range" in errand.request.headers:
             return _NO_LINES, ()
-        candidates = [stored for stored in errand.found.responses if stored.span is None]
-        if errand.kept is not None:
-            candidates = [errand.kept[0], *(each for each in candidates if each is not errand.kept[0])]
-        elif errand.is_conditional:
+        if errand.kept is None and errand.is_conditional:
             return _NO_LINES, ()
-        lines = rfc9111.validation_lines(candidates)
+        lines = rfc9111.validation_lines(_candidates(errand))
         return lines, CONDITIONS if lines else ()
 
     async def _take(self, errand: Errand, arrival: Arrival, *, is_validation: bool) -> Landing:
@@ -139,14 +139,14 @@ class Forwarding:
             arrival.discard()  # it confirms something that has gone meanwhile: ask for the whole
             arrival = await errand.origin.fetch(_NO_LINES, without=CONDITIONS)
             return await self._take(errand, arrival, is_validation=False)
-        if response.status >= 500 and self._may_serve_old(errand, "status"):
+        if response.status in _FAILED and self._may_serve_old(errand, "status"):
             arrival.discard()
             return self._old(errand, response.status)
         if request.method == "HEAD":
             await self._learn_from_head(errand, arrival)
             return self._pass(errand, arrival, "method")
         refusal = rfc9111.why_not_stored(request, response, policy)
-        vary = rfc9111.vary_names(response.fields, policy, request)
+        vary = rfc9111.vary_names(response.fields, policy, request.headers)
         if refusal is not None or vary is None:
             return self._pass(errand, arrival, str(refusal))
         return self._stream(errand, arrival, vary)
@@ -165,7 +165,7 @@ class Forwarding:
             method=errand.request.method,
             status=response.status,
             reason=response.reason,
-            fields=rfc9111.stored_fields(response.fields, policy),
+            fields=rfc9111.stored_fields(response.fields, policy, response.response_time),
             request_time=response.request_time,
             response_time=response.response_time,
             vary=vary,
@@ -199,7 +199,7 @@ class Forwarding:
         """Take a 304 (RFC 9111, 4.3.3 and 4.3.4)."""
         response, policy = arrival.response, errand.policy
         chosen = errand.kept[0] if errand.kept is not None else None
-        selected = rfc9111.selected_by(response, errand.found.responses, chosen)
+        selected = rfc9111.selected_by(response, _candidates(errand), chosen)
         if not selected:
             return None
         arrival.discard()
@@ -207,8 +207,7 @@ class Forwarding:
         answer = best
         for old in selected:
             new = rfc9111.freshened(old, response, policy)
-            ttl = self._time_to_keep(rfc9111.terms(new, policy))
-            await self._store.replace(errand.key, errand.found, old, new, ttl=ttl)
+            await self._replace(errand, old, new)
             if old is best:
                 answer = new
         return Landing(errand, 304, stored=answer, terms=rfc9111.terms(answer, policy), is_stored=True)
@@ -218,8 +217,18 @@ class Forwarding:
         if errand.kept is None or arrival.response.status != 200:
             return
         old = errand.kept[0]
-        new = rfc9111.head_update(old, arrival.response, errand.policy)
-        ttl = self._time_to_keep(rfc9111.terms(new, errand.policy)) if new is not None else 0.0
+        await self._replace(errand, old, rfc9111.head_update(old, arrival.response, errand.policy))
+
+    async def _replace(self, errand: Errand, old: StoredResponse, new: StoredResponse | None) -> None:
+        """Keep what is confirmed, unless its new fields forbid that."""
+        ttl = 0.0
+        if new is not None:
+            told = Response(new.status, new.fields, new.request_time, new.response_time)
+            request = Request(old.method, errand.request.uri, errand.request.headers)
+            if rfc9111.why_not_stored(request, told, errand.policy) is None:
+                ttl = self._time_to_keep(rfc9111.terms(new, errand.policy))
+            else:
+                new = None
         await self._store.replace(errand.key, errand.found, old, new, ttl=ttl)
 
     # --- what is served instead -----------------------------------------------------------------------------------
@@ -233,3 +242,14 @@ class Forwarding:
         assert errand.kept is not None
         stored, terms = errand.kept
         return Landing(errand, status, stored=stored, terms=terms, is_old=True)
+
+
+def _candidates(errand: Errand) -> list[StoredResponse]:
+    """Give what of a URI can be validated: first what answers the request, then what an entity tag tells apart."""
+    chosen = errand.kept[0] if errand.kept is not None else None
+    others = [
+        each
+        for each in errand.found.responses
+        if each is not chosen and each.span is None and "etag" in each.fields and rfc9111.serves(each, "GET")
+    ]
+    return [chosen, *others] if chosen is not None else others

@@ -55,7 +55,8 @@ class Fields:
 
     def getall(self, name: str, default: Any = (), /) -> Sequence[str]:
         """Give the values of all lines of this name, in their order; `default` if there is none."""
-        return self._values.get(name, default)
+        lines: Sequence[str] = self._values.get(name, default)
+        return lines
 
     def without(self, names: Iterable[str]) -> "Fields":
         """Give these fields without those of the names, which are in lower case."""

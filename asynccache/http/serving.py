@@ -4,7 +4,7 @@ Decides which answer a stored response makes to a request that it may be used fo
 """
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
+from typing import Final
 
 from asynccache.errors import StoreError
 from asynccache.http import conditional, ranges, rfc9111
@@ -14,6 +14,8 @@ from asynccache.http.message import Fields, Request
 from asynccache.http.response_store import ResponseStore
 from asynccache.http.spool import Spool
 from asynccache.http.stored import ChunkedBody, StoredResponse
+
+_LONGEST: Final = 1e12
 
 
 def answer_from(
@@ -29,13 +31,14 @@ def answer_from(
         status: what the cache did.
     """
     headers = request.headers
-    told = replace(status, ttl=int(terms.fresh_until - now)) if abs(terms.fresh_until) < 1e12 else status
+    left = terms.fresh_until - now
     answer = Answer(
         Kind.STORED,
         stored.status,
         stored.reason,
         stored.fields,
-        told,
+        status,
+        ttl=int(left) if -_LONGEST < left < _LONGEST else None,
         age=rfc9111.age(terms, now),
         body=stored.body if request.method != "HEAD" else None,
         is_decoded=stored.is_decoded,
@@ -43,7 +46,9 @@ def answer_from(
     if stored.status in {200, 206} and _is_conditional(request) and conditional.is_not_modified(headers, stored.fields):
         answer.kind, answer.status, answer.reason, answer.body = Kind.MADE, 304, "Not Modified", None
         answer.fields = conditional.not_modified_fields(stored.fields)
-    elif stored.span is not None or (stored.status == 200 and request.method == "GET" and "range" in headers):
+    elif stored.span is not None or (
+        "range" in headers and stored.status == 200 and request.method == "GET" and not stored.is_decoded
+    ):
         return _part(request, stored, answer)
     return answer
 

@@ -10,14 +10,13 @@ from collections.abc import Callable, Iterable
 from hashlib import blake2b
 from typing import Final
 
-from asynccache.http.fields import all_members, members
+from asynccache.http.fields import all_members, is_token, members, parameters
 from asynccache.http.message import Fields, Headers
 
 _EXACT: Final = frozenset({"authorization", "proxy-authorization", "cookie", "user-agent", "referer", "origin", "host"})
 """Fields that are no lists: a comma in them is a comma."""
 
 _WEIGHT: Final = re.compile(r"0(?:\.\d{0,3})?|1(?:\.0{0,3})?", re.ASCII)
-_PARAMETER: Final = re.compile(r'(?:[^";]|"(?:[^"\\]|\\.)*+"|")++', re.DOTALL)
 
 
 def varies_by(fields: Fields) -> tuple[str, ...] | None:
@@ -62,19 +61,17 @@ def normalised(name: str, headers: Headers) -> str:
 
 def _plain(member: str) -> str | None:
     """Read a coding, a charset or a language: case means nothing, and it has no parameter but its weight."""
-    value, *parameters = (part.strip().lower() for part in member.split(";"))
-    if not parameters:
-        return value
-    weight = _weight(parameters[0]) if len(parameters) == 1 else None
-    return value + weight if weight is not None else None
+    value, *more = parameters(member.lower()) or [""]
+    weight = _weight(more[0]) if more else ""
+    return value + weight if weight is not None and is_token(value) and len(more) < 2 else None
 
 
 def _media_range(member: str) -> str | None:
     """Read a media range: names and types have no case, the values of parameters may have one (RFC 9110, 8.3.1)."""
-    value, *parameters = (part.strip() for part in _PARAMETER.findall(member))
+    value, *more = parameters(member) or [""]
     told: list[str] = []
     weights: list[str] = []
-    for parameter in parameters:
+    for parameter in more:
         name, equals, argument = parameter.partition("=")
         if name.lower() != "q":
             told.append(f";{name.lower()}{equals}{argument}")
@@ -82,7 +79,8 @@ def _media_range(member: str) -> str | None:
             weights.append(weight)
         else:
             return None
-    return value.lower() + "".join([*told, *weights[:1]]) if len(weights) < 2 else None
+    is_range = len(weights) < 2 and all(map(is_token, value.split("/")))
+    return value.lower() + "".join([*told, *weights]) if is_range else None
 
 
 def _weight(parameter: str) -> str | None:

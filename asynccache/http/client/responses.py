@@ -71,12 +71,9 @@ class CachedResponse(ClientResponse):
 
     Attributes:
         from_cache: whether the origin was not asked for it, or has confirmed it.
-        cache_status: what the cache did.
     """
 
     from_cache = True
-    cache_status: CacheStatus
-
     _answer: Answer
     _stream: StreamReader | None = None
     _lines: "CIMultiDictProxy[str] | None" = None
@@ -114,6 +111,11 @@ class CachedResponse(ClientResponse):
                 self._raw_cookie_headers = None
                 return found
         return super().cookies
+
+    @property
+    def cache_status(self) -> CacheStatus:
+        """What the cache did."""
+        return self._answer.cache_status
 
     def read_along(self, spool: "Spool") -> None:
         """Read the body as it comes, be it from the origin for another request, or from the store."""
@@ -171,16 +173,14 @@ _made: "weakref.WeakKeyDictionary[type[ClientResponse], tuple[type[TeedResponse]
 
 def classes_of(base: type[ClientResponse]) -> tuple[type[TeedResponse], type[CachedResponse]]:
     """Give the classes of responses from the origin and from the cache for a session's own class of responses."""
+    if base is ClientResponse:
+        return TeedResponse, CachedResponse
     found = _made.get(base)
     if found is None:
-        if base is ClientResponse:
-            found = TeedResponse, CachedResponse
-        else:
-            found = (
-                cast("type[TeedResponse]", type(f"Teed{base.__name__}", (TeedResponse, base), {})),
-                cast("type[CachedResponse]", type(f"Cached{base.__name__}", (CachedResponse, base), {})),
-            )
-        _made[base] = found
+        found = _made[base] = (
+            cast("type[TeedResponse]", type(f"Teed{base.__name__}", (TeedResponse, base), {})),
+            cast("type[CachedResponse]", type(f"Cached{base.__name__}", (CachedResponse, base), {})),
+        )
     return found
 
 
@@ -190,7 +190,6 @@ def response_of(
     """Make a response for a request of what the cache answers."""
     response = made(request.method, request.original_url, **_arguments(request, loop))
     response._answer = answer
-    response.cache_status = answer.cache_status
     response.from_cache = answer.kind in {Kind.STORED, Kind.MADE}
     response.version = HttpVersion11
     response.status = answer.status

@@ -110,15 +110,16 @@ def may_serve_on_error(
     return cause == "disconnected" and not (terms.must_revalidate or terms.stale_if_error or asked)
 
 
-def vary_names(fields: Fields, policy: Policy, _request: Request | None = None) -> tuple[str, ...] | None:
+def vary_names(fields: Fields, policy: Policy, headers: Headers) -> tuple[str, ...] | None:
     """Give the request fields that tell a response apart from others of its URI (4.1); None: no request matches it.
 
-    In a private cache, those that tell users apart are among them, unless the response is `public`.
+    In a private cache, those of the request that tell users apart are among them, unless the response is `public`: what
+    was asked for without any of them is for everybody.
     """
     named: tuple[str, ...] | None = () if "vary" in policy.ignore else varies_by(fields)
     if named is None or policy.shared or "public" in response_directives(fields, policy):
         return named
-    return tuple(sorted({*named, *(name for name in policy.identity if name not in policy.ignore)}))
+    return tuple(sorted({*named, *(name for name in policy.identity if name in headers and name not in policy.ignore)}))
 
 
 def choose(headers: Headers, candidates: Sequence[StoredResponse]) -> StoredResponse | None:

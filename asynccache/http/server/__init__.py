@@ -1,0 +1,1 @@
+"""Caches in front of one's own handlers: aiohttp.web and ASGI."""

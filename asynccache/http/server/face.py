@@ -1,0 +1,116 @@
+"""What all caches in front of handlers have in common: what their owners say to them.
+
+Decides nothing about requests: see `handlers` for aiohttp.web and `asgi` for everything else.
+"""
+
+from collections.abc import Iterable
+from typing import Any, Final, Self, Unpack
+
+from asynccache.http.counts import HttpStats
+from asynccache.http.options import HTTP_OPTIONS, BuiltCache, HttpCacheOptions, build_cache
+from asynccache.http.tasks import OwnedTasks
+from asynccache.options.loads import refuse_unknown
+from asynccache.stores.contract import Store
+
+TAG_HEADER: Final = "Cache-Tag"
+
+
+class ServerCacheOptions(HttpCacheOptions, total=False):
+    """What a cache in front of handlers can be told besides what `HttpCacheOptions` says.
+
+    etag: give a response that is kept an entity tag made of its octets, if the handler has given it none and hands its
+        body over in one piece: then clients are answered 304 when nothing has changed. False.
+    tag_header: the response field by which handlers tell what a response is to be purged by; "Cache-Tag", with commas
+        or spaces between the tags. It is taken off. None if there is no such field.
+    """
+
+    etag: bool
+    tag_header: str | None
+
+
+_OWN: Final = frozenset({"etag", "tag_header"})
+
+
+class ServerCache:
+    """A shared cache (RFC 9111, 1) that its owner can talk to."""
+
+    def __init__(self, store: Store | str | None, options: ServerCacheOptions) -> None:
+        name = type(self).__name__
+        refuse_unknown(options, HTTP_OPTIONS | _OWN, f"{name}()")
+        shared: Any = {option: value for option, value in options.items() if option not in _OWN}
+        self._is_closed = False
+        self._adds_etags = bool(options.get("etag", False))
+        self._tag_header = _read_tag_header(options.get("tag_header", TAG_HEADER))
+        self._clock = options.get("clock")
+        self._built: BuiltCache = self._build(store, name, shared)
+        self._runs = OwnedTasks()
+
+    def _build(self, store: Store | str | None, name: str, options: HttpCacheOptions) -> BuiltCache:
+        return build_cache(store, shared=True, name=name, **options)
+
+    async def purge_tags(self, *tags: str) -> None:
+        """Let no response with one of these tags be used any more, in no process that shares the store.
+
+        Args:
+            tags: as handlers have told them.
+
+        Raises:
+            TypeError: a tag is no string.
+        """
+        for tag in tags:
+            if not isinstance(tag, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # users without a checker
+                raise TypeError(f'a tag is a string, as in purge_tags("product:1"), not {tag!r}')
+        await self._built.cache.purge(tags)
+
+    async def invalidate(self, *urls: str) -> None:
+        """Let no response of these URLs be used any more; all their variants are meant.
+
+        Args:
+            urls: as clients ask for them, from the scheme on: `str(request.url)` is one.
+
+        Raises:
+            ValueError: a URL is not absolute.
+        """
+        for url in urls:
+            if "://" not in url:
+                raise ValueError(f"write the whole URL, as in invalidate('https://shop.example/1'), not {url!r}")
+        await self._built.cache.invalidate(*urls)
+
+    async def clear(self) -> None:
+        """Let no response of this namespace be used any more, in no process that shares the store."""
+        await self._built.cache.clear()
+
+    def stats(self) -> HttpStats:
+        """Give what was counted since the cache was made; a copy."""
+        return self._built.stats()
+
+    async def aclose(self) -> None:
+        """End what is fetched behind, and close the store if it was made here. Requests go to the handlers from now on."""
+        self._is_closed = True
+        await self._runs.drain(cancel=True)
+        await self._built.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+
+def _read_tag_header(name: object) -> str:
+    if name is None:
+        return ""
+    if not isinstance(name, str) or not name:
+        raise TypeError(f'tag_header is the name of a field, such as "Cache-Tag", or None, not {name!r}')
+    return name.lower()
+
+
+def read_words(option: str, words: Iterable[str]) -> tuple[str, ...]:
+    """Read an option that holds several words.
+
+    Raises:
+        TypeError: it is one string.
+    """
+    if isinstance(words, str):
+        raise TypeError(f"{option} must hold several words, such as ({words!r},), not one string")
+    return tuple(words)
