@@ -26,7 +26,7 @@ from tools.conformance.scoring import (
     verdicts,
 )
 from tools.conformance.steps import Ask, Bench, Results, Send, request
-from tools.conformance.suite import Case, Step, Suite, by_id, selected, with_dependencies
+from tools.conformance.suite import Case, Step, Suite, by_id, revision_of, selected, with_dependencies
 from tools.conformance.tables import Scored, page
 
 TOKEN = "the-token"
@@ -415,11 +415,8 @@ class TestScores:
         assert not surprises({"t": "pass"}, {})
 
     def test_reasons_for_tests_that_are_gone(self) -> None:
-        """A reason must not outlive its test; tests of newer revisions may be told of before they are in npm."""
-        known = [
-            Known(frozenset({"a", "b"}), frozenset({"client"}), "x"),
-            Known(frozenset({"c"}), frozenset(), "y", True),
-        ]
+        """A reason must not outlive its test."""
+        known = [Known(frozenset({"a", "b"}), frozenset({"client"}), "x")]
         assert forgotten(known, ["a"]) == ["b"]
 
     def test_results_as_the_suite_saves_them(self) -> None:
@@ -431,7 +428,7 @@ class TestScores:
 class TestKnownFailures:
     def test_the_file_can_be_read(self) -> None:
         """Every reason is written for columns that exist."""
-        for known in known_failures():
+        for known in (*known_failures("npm"), *known_failures("later")):
             assert known.columns <= {"client", "extra", "web", "asgi"}
             assert known.columns
             assert known.tests
@@ -440,8 +437,18 @@ class TestKnownFailures:
         """One reason may be for several tests and columns."""
         path = tmp_path / "known.toml"
         path.write_text('[[failure]]\ntests = ["a", "b"]\ncolumns = ["web"]\nreason = " because "\n')
-        assert reasons(known_failures(path), "web") == {"a": "because", "b": "because"}
-        assert reasons(known_failures(path), "asgi") == {}
+        assert reasons(known_failures("npm", path), "web") == {"a": "because", "b": "because"}
+        assert reasons(known_failures("npm", path), "asgi") == {}
+
+    def test_reasons_may_be_for_one_revision_only(self, tmp_path: Path) -> None:
+        """What later revisions of the suite ask differently has reasons of its own."""
+        path = tmp_path / "known.toml"
+        entry = '[[failure]]\ntests = ["a"]\ncolumns = ["web"]\nonly = "{0}"\nreason = "{0}"\n'
+        path.write_text(entry.format("npm") + entry.format("later"))
+        assert reasons(known_failures("npm", path), "web") == {"a": "npm"}
+        assert reasons(known_failures("later", path), "web") == {"a": "later"}
+        assert revision_of([a_suite(name="interim")]) == "later"
+        assert revision_of([a_suite()]) == "npm"
 
     @pytest.mark.parametrize("reason", ["", "two"])
     def test_what_makes_no_sense_is_refused(self, reason: str, tmp_path: Path) -> None:
@@ -450,7 +457,7 @@ class TestKnownFailures:
         path = tmp_path / "known.toml"
         path.write_text(entry * 2 if reason else entry)
         with pytest.raises(ValueError, match="more than one reason" if reason else "empty"):
-            known_failures(path)
+            known_failures("npm", path)
 
 
 def test_the_page_tells_all() -> None:
@@ -468,7 +475,7 @@ def test_the_page_tells_all() -> None:
     assert "| subject | optimal | 0 of 1 | 1 of 1 |" in text
     assert "| chrome | for private caches | 0 of 1 | 1 of 1 |  |" in text
     assert "| nginx | for shared caches | 1 of 1 | 0 of 1 |  |" in text
-    assert "- It is hard. (client; optimal)\n  `bad`" in text
+    assert "- It is hard.\n  *optimal; client:* `bad`" in text
 
 
 def test_what_belongs_to_one_connection_is_not_handed_on() -> None:

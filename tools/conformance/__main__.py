@@ -16,6 +16,7 @@ from tools.conformance import suite as suites_of
 from tools.conformance.clients import COLUMNS, Column
 from tools.conformance.origin import Origin, origin, require_node
 from tools.conformance.scoring import (
+    Known,
     Surprises,
     as_published,
     forgotten,
@@ -119,13 +120,19 @@ def main() -> int:
         return 0
     took = time.monotonic() - begun
     print(*summary(tested, every), f"{sum(len(each.results) for each in tested)} tests in {took:.0f} s", sep="\n")
-    return judge(tested, every, checkout, options)
+    known = known_failures(suites_of.revision_of(suites))
+    return judge(tested, every, known, checkout, options)
 
 
-def judge(tested: Sequence[Scored], every: Mapping[str, Case], checkout: Path, options: argparse.Namespace) -> int:
+def judge(
+    tested: Sequence[Scored],
+    every: Mapping[str, Case],
+    known: Sequence[Known],
+    checkout: Path,
+    options: argparse.Namespace,
+) -> int:
     """Write what is to be written; give 1 if there is something new."""
-    known = known_failures()
-    gone = [] if options.suite else forgotten(known, every)
+    gone = forgotten(known, every)
     if gone:
         print(f"in known_failures.toml, but not in the suite: {', '.join(gone)}")
     is_surprised = bool(gone)

@@ -12,7 +12,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 from tools.conformance.checks import Problem
 from tools.conformance.steps import Results
-from tools.conformance.suite import Case, Kind, Suite, by_id, kind_of
+from tools.conformance.suite import Case, Kind, Revision, Suite, by_id, kind_of
 
 Verdict: TypeAlias = Literal["pass", "fail", "dependency", "setup", "retry", "harness", "untested"]
 Counts: TypeAlias = Mapping[Kind, Counter[Verdict]]
@@ -50,12 +50,12 @@ def counts(tests: Iterable[Case], ended: Mapping[str, Verdict]) -> dict[Kind, Co
 
 
 class Known(NamedTuple):
-    """Failures that share a reason; newer ones are of tests that npm's revision does not have yet."""
+    """Failures that share a reason; `only` tells in which revisions of the suite, if not in all."""
 
     tests: frozenset[str]
     columns: frozenset[str]
     reason: str
-    is_newer: bool = False
+    only: Revision | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +74,17 @@ class Surprises:
         return bool(self.unexplained or self.passed)
 
 
-def known_failures(path: Path = KNOWN) -> list[Known]:
-    """Read the reasons that are written down.
+def known_failures(revision: Revision, path: Path = KNOWN) -> list[Known]:
+    """Read the reasons that are written down for a revision of the suite.
 
     Raises:
         ValueError: a test has two of them for one column, or one is empty.
     """
     entries = tomllib.loads(path.read_text("utf-8")).get("failure", [])
     found = [
-        Known(frozenset(e["tests"]), frozenset(e["columns"]), e["reason"].strip(), e.get("newer", False))
+        Known(frozenset(e["tests"]), frozenset(e["columns"]), " ".join(e["reason"].split()), e.get("only"))
         for e in entries
+        if e.get("only") in (None, revision)
     ]
     told = [(test, column) for known in found for test in known.tests for column in known.columns]
     twice = sorted(pair for pair, times in Counter(told).items() if times > 1)
@@ -100,9 +101,8 @@ def reasons(known: Iterable[Known], column: str) -> dict[str, str]:
 
 
 def forgotten(known: Iterable[Known], every: Iterable[str]) -> list[str]:
-    """Give the tests that have a reason, but are not in npm's revision of the suite any more."""
-    told = {test for each in known if not each.is_newer for test in each.tests}
-    return sorted(told.difference(every))
+    """Give the tests that have a reason, but are not in the suite any more."""
+    return sorted({test for each in known for test in each.tests}.difference(every))
 
 
 def surprises(ended: Mapping[str, Verdict], explained: Reasons) -> Surprises:

@@ -27,6 +27,9 @@ Kind: TypeAlias = Literal["required", "optimal", "check"]
 """What a test is about: a MUST of the standard, a response that could have been reused, or how a cache behaves where
 it may do as it likes."""
 
+Revision: TypeAlias = Literal["npm", "later"]
+"""Which tests there are, and what they want: has changed since the one that npm carries."""
+
 KINDS: Final[tuple[Kind, ...]] = ("required", "optimal", "check")
 
 Member: TypeAlias = str | int | bool
@@ -131,6 +134,11 @@ def load(checkout: Path) -> list[Suite]:
         raise SystemExit(f"{checkout} is no checkout of the HTTP cache tests:\n{exported.stderr}")
     suites: list[Suite] = json.loads(exported.stdout)
     return suites
+
+
+def revision_of(suites: Iterable[Suite]) -> Revision:
+    """Tell revisions apart: later ones have a suite about interim responses."""
+    return "later" if any(suite["id"] == "interim" for suite in suites) else "npm"
 
 
 def kind_of(test: Case) -> Kind:

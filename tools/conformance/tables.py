@@ -135,12 +135,14 @@ def by_suite(tested: Sequence[Scored], every: Mapping[str, Case]) -> Iterator[st
 
 
 def explained(tested: Sequence[Scored], every: Mapping[str, Case], known: Iterable[Known]) -> Iterator[str]:
-    """The reasons that are written down, each with its tests."""
+    """The reasons that are written down, each with its tests, and where they fail."""
     titles = {each.name: each.title for each in tested}
+    by_reason: dict[str, list[Known]] = {}
     for each in known:
-        columns = [title for name, title in titles.items() if name in each.columns]
-        if columns:
-            where = "everywhere" if len(columns) == len(titles) else ", ".join(columns)
-            kinds = dict.fromkeys(kind_of(every[name]) for name in sorted(each.tests) if name in every)
-            names = ", ".join(f"`{name}`" for name in sorted(each.tests))
-            yield f"- {each.reason} ({where}; {', '.join(kinds)})\n  {names}"
+        by_reason.setdefault(each.reason, []).append(each)
+    for reason, alike in by_reason.items():
+        where = [title for name, title in titles.items() if any(name in each.columns for each in alike)]
+        tests = sorted({test for each in alike for test in each.tests if test in every})
+        if where and tests:
+            kinds = [kind for kind in KINDS if any(kind_of(every[test]) == kind for test in tests)]
+            yield f"- {reason}\n  *{', '.join(kinds)}; {', '.join(where)}:* {', '.join(f'`{test}`' for test in tests)}"
