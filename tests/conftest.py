@@ -11,6 +11,7 @@ import importlib.util
 import itertools
 import logging
 import sys
+import warnings
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
 from typing import Any, Final, TypeAlias
 
@@ -41,12 +42,29 @@ def loop_kinds() -> dict[str, LoopFactory]:
     """Every kind of event loop that is to be had here."""
     kinds: dict[str, LoopFactory] = {"asyncio": asyncio.new_event_loop}
     if sys.platform != "win32":
-        import uvloop
-
-        kinds["uvloop"] = uvloop.new_event_loop
+        kinds["uvloop"] = EndingUvloop
     if sys.version_info >= (3, 12):
         kinds["eager"] = eager_loop
     return kinds
+
+
+if sys.platform != "win32":
+    import uvloop
+
+    class EndingUvloop(uvloop.Loop):
+        """uvloop's, which ends also when something was left open on it.
+
+        uvloop (0.23) warns of each such thing before it closes it. Where warnings are errors, it does not come to that,
+        and waits for it for ever.
+        """
+
+        def close(self) -> None:
+            """Close it, and warn afterwards."""
+            with warnings.catch_warnings(record=True) as heard:
+                warnings.simplefilter("always")
+                super().close()
+            for warning in heard:
+                warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
 
 
 if sys.version_info >= (3, 12):

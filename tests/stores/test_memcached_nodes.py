@@ -5,10 +5,11 @@ import itertools
 import os
 import threading
 from collections.abc import AsyncIterator, Callable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import emcache
 import pytest
+from emcache import connection_pool
 
 from asynccache.errors import StoreError, StoreTimeout, StoreUnavailable
 from asynccache.stores import Item, MemcachedStore, open_store
@@ -109,6 +110,39 @@ async def test_nodes_that_are_not_there_are_told(keys: Keys) -> None:
         await store.add(keys("a"), Item(b"x"))
 
 
+class Connecting:
+    """Makes connections for emcache, and keeps each back until it may be used."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.is_made = asyncio.Event()
+        self.may_be_used = asyncio.Event()
+        self._connect = vars(connection_pool)["create_protocol"]
+        monkeypatch.setattr(connection_pool, "create_protocol", self._make)
+
+    async def _make(self, *args: object, **options: object) -> Any:
+        connection = await self._connect(*args, **options)
+        self.is_made.set()
+        try:
+            await self.may_be_used.wait()
+        except asyncio.CancelledError:
+            connection.close()
+            raise
+        return connection
+
+
+async def client_on(nodes: MemcachedNodes) -> emcache.Client:
+    """A client that nobody else has.
+
+    It connects when it is asked: if a connection is ready just as its client is closed, emcache makes another (1.3.3).
+    """
+    return await emcache.create_client(
+        [emcache.MemcachedHostAddress("127.0.0.1", node.port) for node in nodes.nodes],
+        timeout=PATIENT,
+        min_connections=0,
+        purge_unused_connections_after=None,
+    )
+
+
 # --- callers, loops and clients ---------------------------------------------------------------------------------------
 
 
@@ -193,13 +227,33 @@ async def test_closing_reaches_other_loops(memcached_nodes: MemcachedNodes, keys
         loop.close()
 
 
+async def test_closing_is_the_end_of_connecting(
+    memcached_nodes: MemcachedNodes, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No connection is made because another was ready just as all were closed, whichever turn of the loop that was."""
+    node = memcached_nodes.nodes[0]
+    before = node.count("curr_connections")
+    connecting = Connecting(monkeypatch)
+    for turns in range(6):
+        connecting.may_be_used.set()
+        store = MemcachedStore([node.address], timeout=PATIENT)
+        await store.get_many([keys("k")])
+        connecting.is_made.clear()
+        connecting.may_be_used.clear()
+        await asyncio.gather(store.get_many([keys("k")]), store.set_many({keys("k"): Item(b"x")}))
+        await connecting.is_made.wait()  # nobody needs it any more
+        closing = asyncio.ensure_future(store.aclose())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        connecting.may_be_used.set()
+        await closing
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+        await asyncio.to_thread(node.wait_until, lambda: node.count("curr_connections") == before)
+
+
 async def test_a_client_that_was_passed_in_is_used_and_left_open(memcached_nodes: MemcachedNodes, keys: Keys) -> None:
     """The store works on it, and closing the store does not close it."""
-    client = await emcache.create_client(
-        [emcache.MemcachedHostAddress("127.0.0.1", node.port) for node in memcached_nodes.nodes],
-        timeout=PATIENT,
-        purge_unused_connections_after=None,
-    )
+    client = await client_on(memcached_nodes)
     store = MemcachedStore(client, timeout=PATIENT)
     items = {keys(str(number)): Item(b"x") for number in range(20)}
     await store.set_many(items)
@@ -212,8 +266,7 @@ async def test_a_client_that_was_passed_in_is_used_and_left_open(memcached_nodes
 
 async def test_a_client_belongs_to_its_loop(memcached_nodes: MemcachedNodes, keys: Keys) -> None:
     """On another loop, a client that was passed in is not touched: that is told."""
-    address = emcache.MemcachedHostAddress("127.0.0.1", memcached_nodes.nodes[0].port)
-    client = await emcache.create_client([address], timeout=PATIENT, purge_unused_connections_after=None)
+    client = await client_on(memcached_nodes)
     store = MemcachedStore(client, timeout=PATIENT)
     with pytest.raises(StoreUnavailable, match="another event loop"):
         await asyncio.to_thread(asyncio.run, store.get_many([keys("k")]))

@@ -11,8 +11,9 @@ use a ttl. Nobody is told of changes: a tier in the process in front of this sto
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Final, Self, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, TypeVar, cast
 
 from asynccache.errors import StoreError, StoreUnavailable
 from asynccache.stores.batching import DEFAULT_TIMEOUT
@@ -224,4 +225,10 @@ async def _gather(asked: Sequence[Awaitable[R]]) -> list[R | StoreError]:
 
 
 async def _close(client: "emcache.Client") -> None:
+    # When a connection has just been made, emcache's pool (1.3.3) makes sure that it has enough of them: also when it
+    # was closed at that moment, and then nobody closes the one that it makes. So none is enough from here on.
+    internals: Any = client
+    with contextlib.suppress(AttributeError):  # of another release
+        for node in internals._cluster.nodes:
+            node._connection_pool._min_connections = 0
     await client.close()
