@@ -6,7 +6,7 @@ What each is made with is imported when it is asked for: the middleware for ASGI
 import importlib
 from typing import TYPE_CHECKING, Any, Final
 
-from asynccache.http.cache_status import CacheStatus
+from asynccache.http.status import CacheStatus
 from asynccache.http.counts import HttpStats
 from asynccache.http.directives import directives
 from asynccache.http.rules import Rule

@@ -12,10 +12,10 @@ from dataclasses import replace
 from asynccache.flight.drain import drain
 from asynccache.http import rfc9111
 from asynccache.http.background import Background
-from asynccache.http.cache_status import CacheStatus, Forwarded
+from asynccache.http.status import CacheStatus, Forwarded
 from asynccache.http.collapsing import Collapsing
 from asynccache.http.counts import HttpStats
-from asynccache.http.exchange import Answer, Kind, Origin
+from asynccache.http.exchange import Answer, Arrival, Kind, Origin
 from asynccache.http.forwarding import CONDITIONS, Errand, Forwarding, Landing, Pair
 from asynccache.http.message import SAFE_METHODS, Request, WallClock, Without
 from asynccache.http.policy import Policy
@@ -46,7 +46,8 @@ class HttpCache:
         self.clock = clock
         self._tasks = OwnedTasks()
         self._background = Background(self._tasks, counts)
-        self._collapsing = Collapsing(Forwarding(store, clock, self._tasks), clock, name)
+        self._forwarding = Forwarding(store, clock, self._tasks)
+        self._collapsing = Collapsing(self._forwarding, clock, name)
 
     # --- a request --------------------------------------------------------------------------------------------------
 
@@ -72,17 +73,23 @@ class HttpCache:
             reuse = rfc9111.reuse(request, kept[1], now, ruling.policy)
             if reuse is not rfc9111.Reuse.VALIDATE:
                 answer = answer_from(request, *kept, now, _HIT)
-                if answer is not None and (answer.body is None or await self._open(answer)):
+                if answer is not None and (type(answer.body) is not ChunkedBody or await self._open(answer)):
                     self.counts.hits += 1
                     if reuse is not rfc9111.Reuse.FRESH:
-                        self.counts.stale += 1
-                        if reuse is rfc9111.Reuse.REVALIDATE_BEHIND:
-                            self._fetch_behind(Errand(request, key, ruling.policy, origin, found, kept))
+                        self._serve_old(reuse, Errand(request, key, ruling.policy, origin, found, kept))
                     return answer
         if rfc9111.wants_only_stored(request, ruling.policy):
             return only_if_cached(CacheStatus(fwd="miss"))
-        errand = Errand(request, key, ruling.policy, origin, found, kept)
-        return await self._fetch(errand)
+        return await self._fetch(Errand(request, key, ruling.policy, origin, found, kept))
+
+    def _serve_old(self, reuse: rfc9111.Reuse, errand: Errand) -> None:
+        """An old response is being served: fetch a new one behind, if that is what allows it."""
+        self.counts.stale += 1
+        later = errand.origin.later() if reuse is rfc9111.Reuse.REVALIDATE_BEHIND else None
+        if later is not None and errand.request.method == "GET":
+            headers = Without(errand.request.headers, (*CONDITIONS, "range"))
+            behind = replace(errand, request=Request("GET", errand.request.uri, headers), origin=later)
+            self._background.start(errand.key, lambda: self._fetch(behind))
 
     async def _fetch(self, errand: Errand) -> Answer:
         answer = self._answer(await self._collapsing.send(errand), errand)
@@ -106,7 +113,7 @@ class HttpCache:
 
     def _answer(self, landing: Landing, errand: Errand) -> Answer | None:
         status = CacheStatus(
-            fwd=_reason(errand),
+            fwd=_reason(errand, self.clock()),
             fwd_status=landing.status,
             stored=landing.is_stored,
             collapsed=landing.leader is not errand,
@@ -126,7 +133,7 @@ class HttpCache:
             Kind.STREAMED, arrival.response.status, arrival.response.reason, arrival.response.fields, status,
             spool=landing.spool, is_decoded=arrival.is_decoded,
         )  # fmt: skip
-        if landing.leader is errand:
+        if landing.leader is errand and arrival.native is not None:
             answer.arrival = arrival
         else:
             answer.fields, answer.age = landing.stored.fields, rfc9111.age(landing.terms, self.clock())
@@ -146,13 +153,6 @@ class HttpCache:
         else:
             counts.misses += 1
 
-    def _fetch_behind(self, errand: Errand) -> None:
-        later = errand.origin.later()
-        if later is not None and errand.request.method == "GET":
-            request = Request("GET", errand.request.uri, Without(errand.request.headers, (*CONDITIONS, "range")))
-            behind = replace(errand, request=request, origin=later)
-            self._background.start(errand.key, lambda: self._fetch(behind))
-
     # --- what changes something ---------------------------------------------------------------------------------
 
     async def _forward(self, request: Request, origin: Origin, ruling: Ruling) -> Answer:
@@ -167,10 +167,21 @@ class HttpCache:
             except BaseException:
                 arrival.discard()
                 raise
+        if ruling.is_cached and rfc9111.answers_get(request, arrival.response):
+            return await self._take_as_get(request, origin, arrival, ruling)
         self.counts.passed += 1
         status = CacheStatus(fwd="method" if ruling.is_cached else "bypass", fwd_status=arrival.response.status)
         response = arrival.response
         return Answer(Kind.PASSED, response.status, response.reason, response.fields, status, arrival=arrival)
+
+    async def _take_as_get(self, request: Request, origin: Origin, arrival: Arrival, ruling: Ruling) -> Answer:
+        """Keep what came for a POST, and says that a GET would be answered so (RFC 9110, 9.3.3)."""
+        policy = replace(ruling.policy, methods=ruling.policy.methods | {"POST"})
+        key = cache_key("GET", ruling.key(request.uri), "")
+        errand = Errand(request, key, policy, origin, await self.store.find(key))
+        answer = self._answer(await self._forwarding.take(errand, arrival), errand)
+        assert answer is not None
+        return answer
 
     async def invalidate(self, *uris: str) -> None:
         """Let nothing that is kept for these URIs be used any more, and nothing that is on its way be kept."""
@@ -234,7 +245,12 @@ class _Judged:
         self.terms = {each: rfc9111.terms(each, policy) for each in found.responses}
 
 
-def _reason(errand: Errand) -> Forwarded:
-    if errand.kept is not None:
+def _reason(errand: Errand, now: float) -> Forwarded:
+    """Say why a request goes to the origin (RFC 9211, 2.2)."""
+    if errand.kept is None:
+        parts = any(each.span is not None for each in errand.found.responses)
+        return "partial" if parts else "vary-miss" if errand.found.responses else "uri-miss"
+    stored, terms = errand.kept
+    if now >= terms.fresh_until:
         return "stale"
-    return "vary-miss" if errand.found.responses else "uri-miss"
+    return "partial" if stored.span is not None else "request"

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from asynccache.http.cache_status import CacheStatus
+from asynccache.http.status import CacheStatus
 from asynccache.http.message import Fields, Request, Response
 from asynccache.http.stored import Body
 

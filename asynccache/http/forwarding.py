@@ -5,13 +5,14 @@ what is kept, or put aside for an old response that may be served instead. It ru
 caller's cancellation reaches.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from asynccache.http import rfc9111
+from asynccache.http.combining import Beginning, joined
 from asynccache.http.exchange import Arrival, Lines, Origin
 from asynccache.http.message import Request, Response, WallClock
+from asynccache.http.message import joined as joined_lines
 from asynccache.http.policy import Policy
 from asynccache.http.response_store import ResponseStore, Variants
 from asynccache.http.spool import Spool
@@ -106,27 +107,51 @@ class Forwarding:
 
     async def go(self, errand: Errand) -> Landing:
         """Ask the origin, and do with the answer what the RFC says."""
-        lines, without = self._validation(errand)
+        beginning = self._beginning(errand)
+        lines = self._validation(errand) if beginning is None else beginning.lines
         try:
-            arrival = await errand.origin.fetch(lines, without=without)
+            arrival = await errand.origin.fetch(lines, without=CONDITIONS if lines else ())
+            if beginning is not None and arrival.response.status in {206, 416}:
+                arrival = beginning.completed_by(arrival) or await self._again(errand, arrival)
         except Exception:
             if self._may_serve_old(errand, "disconnected"):
                 return self._old(errand, None)
             raise
+        return await self.take(errand, arrival, is_validation=bool(lines))
+
+    async def take(self, errand: Errand, arrival: Arrival, *, is_validation: bool = False) -> Landing:
+        """Do with an answer what the RFC says.
+
+        Args:
+            errand: what was asked.
+            arrival: what has come.
+            is_validation: whether it was asked whether what is kept is still right.
+        """
         try:
-            return await self._take(errand, arrival, is_validation=bool(lines))
+            return await self._take(errand, arrival, is_validation=is_validation)
         except BaseException:
             arrival.discard()
             raise
 
-    def _validation(self, errand: Errand) -> tuple[Lines, Sequence[str]]:
+    async def _again(self, errand: Errand, arrival: Arrival) -> Arrival:
+        """Ask for the whole, as what has come is of no use."""
+        arrival.discard()
+        return await errand.origin.fetch(_NO_LINES, without=CONDITIONS)
+
+    def _beginning(self, errand: Errand) -> Beginning | None:
+        """Find what is kept of a representation of which all is asked for."""
+        headers = errand.request.headers
+        if errand.kept is not None or errand.request.method != "GET" or "range" in headers or errand.is_conditional:
+            return None
+        return Beginning.among(errand.found, headers, self._store)
+
+    def _validation(self, errand: Errand) -> Lines:
         """Say what makes a request conditional on what is kept (RFC 9111, 4.3.1)."""
         if errand.request.method != "GET" or "range" in errand.request.headers:
-            return _NO_LINES, ()
+            return _NO_LINES
         if errand.kept is None and errand.is_conditional:
-            return _NO_LINES, ()
-        lines = rfc9111.validation_lines(_candidates(errand))
-        return lines, CONDITIONS if lines else ()
+            return _NO_LINES
+        return rfc9111.validation_lines(_candidates(errand))
 
     async def _take(self, errand: Errand, arrival: Arrival, *, is_validation: bool) -> Landing:
         response, request, policy = arrival.response, errand.request, errand.policy
@@ -136,9 +161,7 @@ class Forwarding:
             landing = await self._freshen(errand, arrival)
             if landing is not None:
                 return landing
-            arrival.discard()  # it confirms something that has gone meanwhile: ask for the whole
-            arrival = await errand.origin.fetch(_NO_LINES, without=CONDITIONS)
-            return await self._take(errand, arrival, is_validation=False)
+            return await self.take(errand, await self._again(errand, arrival))  # what it confirms has gone meanwhile
         if response.status in _FAILED and self._may_serve_old(errand, "status"):
             arrival.discard()
             return self._old(errand, response.status)
@@ -147,7 +170,12 @@ class Forwarding:
             return self._pass(errand, arrival, "method")
         refusal = rfc9111.why_not_stored(request, response, policy)
         vary = rfc9111.vary_names(response.fields, policy, request.headers)
-        if refusal is not None or vary is None:
+        if (
+            refusal is not None
+            or vary is None
+            or _is_endless(response)
+            or (response.status == 206 and arrival.is_decoded)
+        ):
             return self._pass(errand, arrival, str(refusal))
         return self._stream(errand, arrival, vary)
 
@@ -181,8 +209,11 @@ class Forwarding:
 
         async def done(is_written: bool) -> None:
             body = await writer.finish() if is_written else None
-            if body is not None:
-                await self._store.keep(errand.key, errand.found, stored.with_body(body), ttl=ttl)
+            kept = stored.with_body(body) if body is not None else None
+            if kept is not None and kept.span is not None:
+                kept = await joined(self._store, errand.found, kept, ttl)
+            if kept is not None:
+                await self._store.keep(errand.key, errand.found, kept, ttl=ttl)
 
         landing.spool = Spool(arrival.chunks(), writer=writer, done=done, let_go=arrival.discard)
         self._tasks.own(landing.spool.start())
@@ -253,3 +284,9 @@ def _candidates(errand: Errand) -> list[StoredResponse]:
         if each is not chosen and each.span is None and "etag" in each.fields and rfc9111.serves(each, "GET")
     ]
     return [chosen, *others] if chosen is not None else others
+
+
+def _is_endless(response: Response) -> bool:
+    """Whether a response is a stream of events, which ends when somebody goes away."""
+    kind = joined_lines(response.fields, "content-type")
+    return kind is not None and kind.strip().lower().startswith("text/event-stream")

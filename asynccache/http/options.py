@@ -96,12 +96,14 @@ class BuiltCache:
         cache: answers requests.
         policy: how responses are judged that fall under no rule.
         rules: tell the others apart.
+        clock: tells the wall time.
         opened: the store, if it was made for this cache.
     """
 
     cache: HttpCache
     policy: Policy
     rules: Rules
+    clock: WallClock
     opened: Store | None
 
     def stats(self) -> HttpStats:
@@ -125,7 +127,12 @@ class BuiltCache:
 
 
 def build_cache(
-    store: Store | str | None, *, shared: bool, name: str, **options: Unpack[HttpCacheOptions]
+    store: Store | str | None,
+    *,
+    shared: bool,
+    name: str,
+    kind_of_rules: type[Rules] = Rules,
+    **options: Unpack[HttpCacheOptions],
 ) -> BuiltCache:
     """Make what stands behind a client's or a server's cache.
 
@@ -133,6 +140,7 @@ def build_cache(
         store: keeps the responses; a URL has one opened, None makes one in memory.
         shared: whether different users are served from it (RFC 9111, 1).
         name: what errors call the cache.
+        kind_of_rules: what is made of the rules.
         **options: see `HttpCacheOptions`.
 
     Raises:
@@ -143,7 +151,7 @@ def build_cache(
     if store is not None and "max_bytes" in options:
         raise ValueError("max_bytes is of the store in memory that a cache has for itself: leave it out with another")
     policy = read_policy(shared, options)
-    rules = Rules(policy, _read_rules(options.get("rules", ())))
+    rules = kind_of_rules(policy, _read_rules(options.get("rules", ())))
     max_bytes = _size("max_bytes", options.get("max_bytes", MAX_BYTES))
     max_body = options.get("max_body")
     if max_body is None:
@@ -161,7 +169,7 @@ def build_cache(
         retention=_time("retention", options.get("retention", RETENTION)),
     )
     cache = HttpCache(responses, rules, clock=clock, counts=HttpStats(), name=name)
-    return BuiltCache(cache, policy, rules, used if isinstance(store, str | None) else None)
+    return BuiltCache(cache, policy, rules, clock, used if isinstance(store, str | None) else None)
 
 
 def read_policy(shared: bool, options: HttpCacheOptions) -> Policy:

@@ -8,7 +8,7 @@ from typing import Final
 
 from asynccache.errors import StoreError
 from asynccache.http import conditional, ranges, rfc9111
-from asynccache.http.cache_status import CacheStatus
+from asynccache.http.status import CacheStatus
 from asynccache.http.exchange import Answer, Kind
 from asynccache.http.message import Fields, Request
 from asynccache.http.response_store import ResponseStore

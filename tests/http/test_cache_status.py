@@ -2,7 +2,7 @@
 
 import pytest
 
-from asynccache.http.cache_status import CacheStatus
+from asynccache.http.status import CacheStatus
 
 
 @pytest.mark.parametrize(

@@ -90,13 +90,12 @@ async def nothing(origin: str, with_cache: bool) -> AsyncIterator[str]:
 @asynccontextmanager
 async def web_server(origin: str, with_cache: bool) -> AsyncIterator[str]:
     """Run aiohttp.web in front of the origin."""
-    middlewares = []
-    if with_cache:
-        from asynccache.http import ResponseCache
+    from asynccache.http import ResponseCache
 
-        middlewares.append(ResponseCache())
     with ThreadPoolExecutor(THREADS) as threads:
-        app = web.Application(middlewares=middlewares)
+        cache = ResponseCache()
+        app = web.Application(middlewares=[cache] if with_cache else [])
+        app.cleanup_ctx.append(cache.cleanup_ctx)
         app.router.add_route("*", "/{anything:.*}", Forwarder(origin, threads).handle)
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()

@@ -12,7 +12,7 @@ from aiohttp.payload import BytesPayload
 from yarl import URL
 
 from asynccache.http import rfc9111
-from asynccache.http.cache_status import CacheStatus
+from asynccache.http.status import CacheStatus
 from asynccache.http.client.origin import ClientOrigin, teed
 from asynccache.http.client.responses import CachedResponse, TeedResponse, classes_of, response_of
 from asynccache.http.counts import HttpStats

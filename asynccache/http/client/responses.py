@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from aiohttp import ClientRequest, ClientResponse, HttpVersion11, StreamReader
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from asynccache.http.cache_status import CacheStatus
+from asynccache.http.status import CacheStatus
 from asynccache.http.client.streams import StreamSink, stream_of
 from asynccache.http.exchange import Answer, Kind
 from asynccache.http.message import Fields
