@@ -103,10 +103,10 @@ class Marks:
     def _open(self, key: bytes, data: bytes) -> Mark | None:
         try:
             envelope = self._link.sealer.open(key, data)
+            if envelope.kind is not Kind.GENERATION:
+                raise Unopenable("parts")
         except Unopenable as error:
             self._link.counts.unreadable[error.reason] += 1
-            return None
-        if envelope.kind is not Kind.GENERATION:
             return None
         if len(self._opened) >= _MOST:
             self._opened.clear()
