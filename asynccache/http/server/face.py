@@ -4,10 +4,11 @@ Decides nothing about requests: see `handlers` for aiohttp.web and `asgi` for ev
 """
 
 from collections.abc import Iterable
-from typing import Any, Final, Self, Unpack
+from typing import Any, Final, Self
 
 from asynccache.http.counts import HttpStats
 from asynccache.http.options import HTTP_OPTIONS, BuiltCache, HttpCacheOptions, build_cache
+from asynccache.http.rules import Rule
 from asynccache.http.tasks import OwnedTasks
 from asynccache.options.loads import refuse_unknown
 from asynccache.stores.contract import Store
@@ -41,7 +42,7 @@ class ServerCache:
         self._is_closed = False
         self._adds_etags = bool(options.get("etag", False))
         self._tag_header = _read_tag_header(options.get("tag_header", TAG_HEADER))
-        self._clock = options.get("clock")
+        _refuse_methods(options)
         self._built: BuiltCache = self._build(store, name, shared)
         self._runs = OwnedTasks()
 
@@ -85,7 +86,7 @@ class ServerCache:
         return self._built.stats()
 
     async def aclose(self) -> None:
-        """End what is fetched behind, and close the store if it was made here. Requests go to the handlers from now on."""
+        """End what is fetched behind, and close the store if it was made here. From now on handlers answer all requests."""
         self._is_closed = True
         await self._runs.drain(cancel=True)
         await self._built.aclose()
@@ -95,6 +96,16 @@ class ServerCache:
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
+
+
+def _refuse_methods(options: ServerCacheOptions) -> None:
+    rules: Any = options.get("rules", ())
+    if isinstance(rules, Rule):
+        return  # refused where rules are read
+    rules = options["rules"] = tuple(rules)
+    for methods in (options.get("methods"), *(getattr(rule, "methods", None) for rule in rules)):
+        if methods is not None and not {*methods} <= {"GET", "HEAD"}:
+            raise ValueError(f"methods: a cache in front of handlers answers GET and HEAD only, not {[*methods]!r}")
 
 
 def _read_tag_header(name: object) -> str:

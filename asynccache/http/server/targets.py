@@ -1,8 +1,8 @@
 """What a request asks for, as the key of a cache sees it: scheme, host, path and raw query, and nothing else.
 
-Decides which requests cannot have a key. Fields that a server has not checked, such as `X-Forwarded-Host`, never enter: a
-handler that answers by one of them has to say so in `Vary`, or its responses are everybody's. A `Host` that could be read
-as something else than a host would let one who asks for `/x` have the answer stored for another path: such requests are
+Decides which requests cannot have a key. Fields that a server has not checked, such as `X-Forwarded-Host`, never enter:
+a handler that answers by one of them has to say so in `Vary`, or its responses are everybody's. A `Host` that could be
+read as more than a host would let one who asks for `/x` have the answer stored for another path: such requests are
 answered without the cache.
 """
 

@@ -1,0 +1,217 @@
+"""The cache that an application of aiohttp.web is given: as a middleware, by decorated handlers, or both.
+
+Decides which requests concern it, and who is given the handler's own response: the one whose request it was.
+"""
+
+import functools
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextvars import ContextVar
+from datetime import timedelta
+from typing import Any, Final, TypeVar, Unpack, cast
+
+from aiohttp import web
+
+from asynccache.http.background import NullSink
+from asynccache.http.exchange import Answer, Kind
+from asynccache.http.message import Request
+from asynccache.http.options import BuiltCache, HttpCacheOptions, build_cache
+from asynccache.http.rules import Rules, Ruling
+from asynccache.http.server.decorated import AnyHandler, HandlerTerms, TagsOf, call_of, read_terms
+from asynccache.http.server.face import ServerCache, ServerCacheOptions
+from asynccache.http.server.pieces import BodyReader
+from asynccache.http.server.targets import uri_of
+from asynccache.http.server.web_origin import Handler, Told, WebArrival, WebOrigin
+from asynccache.http.server.web_responses import response_of
+from asynccache.stores.contract import Store
+
+_F = TypeVar("_F", bound=Callable[..., Awaitable[web.StreamResponse]])
+
+_MARK: Final = "__asynccache_response_cache__"
+_ruling: Final[ContextVar[tuple[str, Ruling] | None]] = ContextVar("asynccache.http.ruling", default=None)
+_inside: Final[ContextVar[tuple[object, ...]]] = ContextVar("asynccache.http.inside", default=())
+"""The caches whose handler is running."""
+
+
+class _HandlersRules(Rules):
+    """What holds for a URL, unless its handler is decorated."""
+
+    def of(self, uri: str) -> Ruling:
+        """Tell what holds for a URI."""
+        special = _ruling.get()
+        return special[1] if special is not None and special[0] == uri else super().of(uri)
+
+
+class ResponseCache(ServerCache):
+    """A shared cache in front of handlers of aiohttp.web (RFC 9111), as a middleware or for decorated handlers.
+
+    What may be kept, the handlers' responses say (`Cache-Control`, `Expires`), unless an option, a rule or the
+    decorator says more. Never kept for others: responses to requests with `Authorization` that are not `public`, those
+    with `Set-Cookie`, `private` ones and `no-store`. If only an option says that a response is fresh, it is given to
+    requests with the same `Cookie` only; a handler that sets `Cache-Control`, or is decorated, answers for everybody.
+
+    The key is scheme, `Host`, path and query as they were sent. No other field is part of it, `X-Forwarded-Host`
+    neither: a handler that looks at one names it in `Vary`, or the answer to one client is given to all.
+
+    Requests for the same at the same time run the handler once. Responses that a handler sends itself
+    (`web.StreamResponse`, `FileResponse`, WebSockets), those with a body that is no bytes, and event streams pass
+    untouched, as do requests with a body. A handler may also be run behind, for an old response that is served
+    meanwhile: its request is a copy then, whose connection may be closed, and it can return a response, not send one.
+
+    Args:
+        store: keeps the responses; a URL such as "redis://localhost/0", which is closed with the cache, or a store,
+            which is not. None: in memory, 64 MiB.
+        **options: see `HttpCacheOptions` and `ServerCacheOptions`.
+
+    Raises:
+        TypeError, ValueError: an option that cannot be meant; the message says what to write instead.
+        ImportError: the store needs a package that is missing.
+
+    Example:
+        cache = ResponseCache("redis://localhost/0", default_ttl=60)
+        app = web.Application(middlewares=[cache])
+        app.cleanup_ctx.append(cache.cleanup_ctx)
+    """
+
+    __middleware_version__: Final = 1
+
+    def __init__(self, store: Store | str | None = None, **options: Unpack[ServerCacheOptions]) -> None:
+        super().__init__(store, options)
+        self._told: dict[Ruling, Told] = {}
+
+    def _build(self, store: Store | str | None, name: str, options: HttpCacheOptions) -> BuiltCache:
+        return build_cache(store, shared=True, name=name, kind_of_rules=_HandlersRules, **options)
+
+    async def cleanup_ctx(self, _: web.Application) -> AsyncIterator[None]:
+        """Close the cache with an application: `app.cleanup_ctx.append(cache.cleanup_ctx)`."""
+        yield
+        await self.aclose()
+
+    async def __call__(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Answer a request: called by aiohttp, as every middleware is."""
+        return await handler(request) if self._is_decorated(request) else await self._answer(request, handler, None)
+
+    def cached(
+        self,
+        *,
+        ttl: float | timedelta | None = None,
+        tags: Iterable[str] | TagsOf = (),
+        vary: Iterable[str] = (),
+        stale_while_revalidate: float | timedelta | None = None,
+        stale_if_error: float | timedelta | None = None,
+    ) -> Callable[[_F], _F]:
+        """Cache what a handler returns, whether this cache is also a middleware or not.
+
+        The handler is a function of the request, a method of one argument, or a method of a `web.View`. Middlewares run
+        for every request then; only the handler itself is spared.
+
+        Args:
+            ttl: how long each response is fresh that may be kept, in seconds, whatever its fields say about that. None:
+                they say it. Where they forbid keeping it (`no-store`, `private`, `Set-Cookie`), they are obeyed.
+            tags: to purge its responses by, or a function of the request that gives them.
+            vary: request fields that the handler looks at; they are added to `Vary`.
+            stale_while_revalidate: seconds for which an old response is served while the handler runs behind.
+            stale_if_error: seconds for which an old response is served if the handler fails.
+
+        Raises:
+            TypeError, ValueError: an option cannot be meant.
+
+        Example:
+            @cache.cached(ttl=60, tags=lambda request: [f"product:{request.match_info['id']}"])
+            async def product(request: web.Request) -> web.Response: ...
+        """
+        terms = read_terms(ttl, tags, vary, stale_while_revalidate, stale_if_error)
+
+        def decorate(handler: _F) -> _F:
+            @functools.wraps(handler)
+            async def answer(*args: Any) -> web.StreamResponse:
+                request, run = call_of(cast("AnyHandler", handler), args)
+                return await self._answer(request, run, terms)
+
+            setattr(answer, _MARK, self)
+            return cast("_F", answer)
+
+        return decorate
+
+    def _is_decorated(self, request: web.Request) -> bool:
+        """Tell whether the handler, further inside, asks this cache itself."""
+        handler: Any = request.match_info.handler
+        if isinstance(handler, type):
+            handler = getattr(handler, request.method.lower(), None)
+        return getattr(handler, _MARK, None) is self
+
+    async def _answer(self, request: web.Request, handler: Handler, terms: HandlerTerms | None) -> web.StreamResponse:
+        if self in _inside.get():  # what comes is for another answer of this cache
+            response = await handler(request)
+            if terms is not None:
+                terms.tell(request, response)
+            return response
+        is_read = request.method in {"GET", "HEAD"}
+        is_plain = not (is_read and (request.body_exists or "Upgrade" in request.headers))
+        uri = uri_of(request.scheme, request.host, request.raw_path) if is_plain and not self._is_closed else None
+        return await (handler(request) if uri is None else self._ask(request, uri, handler, terms))
+
+    async def _ask(
+        self, request: web.Request, uri: str, handler: Handler, terms: HandlerTerms | None
+    ) -> web.StreamResponse:
+        asked = Request(request.method, uri, request.headers)
+        ruling = self._built.rules.of(uri)
+        token = None
+        if terms is not None:
+            ruling = terms.ruling(ruling)
+            token = _ruling.set((uri, ruling))
+        told = self._told.get(ruling) or self._tell(ruling, terms)
+        origin = WebOrigin(request, self._within(handler), asked, told, self._built.clock, self._runs)
+        try:
+            answer = await self._built.cache.respond(asked, origin)
+        finally:
+            if token is not None:
+                _ruling.reset(token)
+        if answer.arrival is not None:
+            return await _own_response(answer, cast("WebArrival", answer.arrival))
+        body = BodyReader(answer)
+        if answer.kind is Kind.STREAMED:
+            body.content = await body.whole()
+        return response_of(answer, body, is_head=request.method == "HEAD")
+
+    def _tell(self, ruling: Ruling, terms: HandlerTerms | None) -> Told:
+        told = self._told[ruling] = Told(
+            ruling.policy,
+            None if terms is None else terms.tags_of,
+            () if terms is None else terms.vary,
+            self._tag_header,
+            self._adds_etags,
+        )
+        return told
+
+    def _within(self, handler: Handler) -> Handler:
+        """Give a handler that this cache does not answer for once more while it runs."""
+
+        async def run(request: web.Request) -> web.StreamResponse:
+            token = _inside.set((*_inside.get(), self))
+            try:
+                return await handler(request)
+            finally:
+                _inside.reset(token)
+
+        return run
+
+
+async def _own_response(answer: Answer, arrival: WebArrival) -> web.StreamResponse:
+    """Give the one whose request it was what the handler has made of it.
+
+    Raises:
+        web.HTTPException: the handler has raised it.
+    """
+    if answer.spool is not None:
+        sink = NullSink()
+        answer.spool.attach(sink)
+        try:
+            await sink.wait()  # who has an answer finds it stored
+        finally:
+            answer.spool.leave(sink)
+    native = arrival.native if arrival.sending is None else await arrival.sending
+    if isinstance(native, web.StreamResponse) and not native.prepared:
+        native.headers.add("Cache-Status", str(answer.cache_status))
+    if isinstance(native, web.HTTPException):
+        raise native
+    return cast("web.StreamResponse", native)
