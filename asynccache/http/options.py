@@ -112,7 +112,8 @@ class BuiltCache:
         return replace(
             self.cache.counts,
             store_errors=wrong.errors,
-            bad_records=wrong.unreadable.total() + wrong.lost,
+            bad_records=wrong.unreadable.total(),
+            lost_bodies=wrong.lost,
             too_large=wrong.too_large,
             overtaken=wrong.overtaken,
         )

@@ -86,7 +86,7 @@ class ServerCache:
         return self._built.stats()
 
     async def aclose(self) -> None:
-        """End what is fetched behind, and close the store if it was made here. From now on handlers answer all requests."""
+        """End what is fetched behind, and close the store if it was made here. From now on, handlers answer."""
         self._is_closed = True
         await self._runs.drain(cancel=True)
         await self._built.aclose()

@@ -1,8 +1,8 @@
 """The way to a handler of aiohttp.web.
 
-Decides in which task a handler runs. One that runs for its own caller only runs in that caller's task, as it would without
-a cache. One whose answer others wait for has a task of its own, that no client's going away reaches; should it begin
-to send a response itself, it has nothing for the others, and they are told so at once, not at the end of the stream.
+Decides in which task a handler runs. One that runs for its own caller only runs in that caller's task, as it would
+without a cache. One whose answer others wait for has a task of its own, that no client's going away reaches; should it
+begin to send a response itself, it has nothing for the others: they are told at once, not at the end of the stream.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from asynccache.http.exchange import Lines
 from asynccache.http.forwarding import CONDITIONS
 from asynccache.http.message import Fields, Request, Response, WallClock
 from asynccache.http.policy import Policy
-from asynccache.http.server.sharing import content_tag, for_sharing, tags_in, with_vary
+from asynccache.http.server.sharing import content_tag, for_sharing, narrowing, tags_in
 from asynccache.http.server.web_responses import fields_of, whole_body
 from asynccache.http.tasks import OwnedTasks
 
@@ -151,13 +151,10 @@ class WebOrigin:
         if not isinstance(native, web.StreamResponse):  # aiohttp says what is wrong with that
             return WebArrival(Response(500, Fields(), asked, self.clock()), native, is_upgrade=True)
         tags = self._tags(request, native)
-        fields = fields_of(native, None if body is None else len(body))
-        if self.told.vary:
-            native.headers["Vary"] = ", ".join([*native.headers.getall("Vary", ()), *self.told.vary])
-            fields = with_vary(fields, self.told.vary)
-        response = Response(
-            native.status, for_sharing(fields, self.told.policy), asked, self.clock(), native.reason or ""
-        )
+        if body is not None and (names := (*self.told.vary, *narrowing(native.headers, self.told.policy))):
+            native.headers.add("Vary", ", ".join(names))
+        fields = for_sharing(fields_of(native, None if body is None else len(body)), self.told.policy)
+        response = Response(native.status, fields, asked, self.clock(), native.reason or "")
         if self.told.adds_etags and body and native.status == 200 and "etag" not in fields:
             response = self._tagged(response, native, body)
         return WebArrival(response, native, body or b"", body is None, False, tags, sending)
@@ -207,13 +204,13 @@ def _on_prepare(request: web.Request, tell: Callable[[web.StreamResponse], None]
     An application's own signal cannot be used: it takes nobody in any more once requests come. This is the method by
     which a request sends that signal.
     """
-    send = request._prepare_hook
+    send = request._prepare_hook  # pyright: ignore[reportPrivateUsage]
 
     async def told(response: web.StreamResponse) -> None:
         tell(response)
         await send(response)
 
-    request._prepare_hook = told  # type: ignore[method-assign]
+    request._prepare_hook = told  # type: ignore[method-assign]  # pyright: ignore[reportPrivateUsage]
 
 
 def _refuse(_: web.StreamResponse) -> None:

@@ -1,7 +1,7 @@
 """aiohttp.web's responses: what can be read off one before it is sent, and how one is made of what is kept.
 
-Decides which responses can be kept at all: those that a handler returns whole. A `web.Response` can be sent once only, so
-every hit gets a new one.
+Decides which responses can be kept at all: those that a handler returns whole. A `web.Response` can be sent once only,
+so every hit gets a new one.
 """
 
 from typing import Final
@@ -16,8 +16,6 @@ from asynccache.http.server.pieces import BodyReader
 
 COMPRESS: Final = "asynccache-compress"
 """Notes in what is kept that the handler has had the body compressed, for whoever accepts that. Never sent."""
-
-_LARGEST_AT_ONCE: Final = 1024 * 1024
 
 
 async def whole_body(response: web.StreamResponse) -> bytes | None:
