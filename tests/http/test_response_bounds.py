@@ -1,5 +1,7 @@
 """How many responses are kept, and for how long; and what becomes of bodies that nobody finds any more."""
 
+import asyncio
+
 import pytest
 
 from asynccache.http.bodies import GRACE
@@ -175,3 +177,37 @@ async def test_a_validation_that_is_refused_takes_no_body_away(scene: Scene) -> 
     scene.clock.advance(GRACE)
     await keep(scene.store, response(scene.clock()), key=OTHER)
     assert b"".join([piece async for piece in scene.store.read(body)]) == bytes(50_000)
+
+
+async def test_a_body_that_took_its_time_is_kept_as_long_as_any(scene: Scene) -> None:
+    """The time in which a response is of use begins when all of it is there, not when its body began to come."""
+    writer = scene.store.begin_body(10)
+    await writer.write(bytes(300_000))
+    scene.clock.advance(TOMBSTONE_TTL)
+    body = await writer.finish()
+    assert body is not None
+    assert await keep(scene.store, response(body=body), ttl=10)
+    scene.clock.advance(9)
+    (found,) = (await scene.another.find(KEY)).responses
+    assert await body_of(scene.another, found) == bytes(300_000)
+
+
+async def test_a_body_that_a_record_may_name_stays(scene: Scene) -> None:
+    """Where it is not known whether a response was stored, its body is there for whoever finds it."""
+    await keep(scene.another, response(), key=OTHER)
+    writer = scene.store.begin_body(TTL)
+    await writer.write(bytes(50_000))
+    body = await writer.finish()
+    assert body is not None
+    found = await scene.store.find(KEY)
+    scene.engine.hold("add")
+    task = asyncio.create_task(scene.store.keep(KEY, found, response(body=body), ttl=TTL))
+    await scene.engine.held("add")
+    scene.engine.loses_replies = True
+    scene.engine.release()
+    assert not await task
+    scene.engine.loses_replies = False
+    scene.clock.advance(GRACE)
+    await keep(scene.store, response(scene.clock()), key=OTHER)
+    (kept,) = (await scene.another.find(KEY)).responses
+    assert await body_of(scene.another, kept) == bytes(50_000)

@@ -12,6 +12,7 @@ from asynccache.http.stored import ChunkedBody
 from asynccache.stores import MemoryStore, SQLiteStore, Store, open_store
 from asynccache.testing import ManualClock
 from tests.http.scenes import KEY, OTHER, START, TTL, body_of, keep, reasons, response, variant
+from tests.servers.memcached import MemcachedNodes
 from tests.servers.redis import RedisServer
 
 
@@ -228,7 +229,19 @@ class TestInRedis(ResponseStoreContract):
     @pytest.fixture
     async def engine(self, redis_server: RedisServer) -> AsyncIterator[Store]:
         """A server without anything on it."""
-        redis_server.ask("FLUSHALL")
         store = open_store(f"{redis_server.url}?timeout=10")
+        yield store
+        await store.aclose()
+
+
+class TestInMemcached(ResponseStoreContract):
+    """On real servers that take short keys only, and values of a megabyte at most."""
+
+    pytestmark = pytest.mark.one_loop
+
+    @pytest.fixture
+    async def engine(self, memcached_nodes: MemcachedNodes) -> AsyncIterator[Store]:
+        """Servers without anything on them."""
+        store = open_store(f"{memcached_nodes.url}?timeout=10")
         yield store
         await store.aclose()
