@@ -198,6 +198,15 @@ async def test_what_is_no_mark_is_not_taken_for_one(scene: Scene, key: bytes) ->
     assert scene.another.counts.unreadable == {"parts": 1}
 
 
+async def test_a_purge_that_was_damaged_is_not_forgotten(scene: Scene) -> None:
+    """Where a mark cannot be read, it may have been made by a purge: what is on its way is not stored."""
+    found = await scene.store.find(KEY)
+    await scene.store.purge(["x"])
+    await scene.inside.set_many({Spelling("http").tag("x"): Item(b"damaged")})
+    scene.clock.advance(1)
+    assert not await scene.store.keep(KEY, found, response(tags=("x",)), ttl=TTL)
+
+
 async def test_a_purge_never_goes_back_in_time(scene: Scene) -> None:
     """A later purge by a machine whose clock is behind does not let in what an earlier one has shut out."""
     behind = ResponseStore(scene.inside, clock=ManualClock(START - 100))

@@ -49,6 +49,15 @@ async def test_a_purge_between_reading_and_writing_is_seen(scene: Scene, everyth
         assert (await place.find(KEY)).responses == ()
 
 
+async def test_whose_clock_is_behind_clears_what_is_on_its_way_too(scene: Scene) -> None:
+    """What was there when a response was asked for has changed: whenever that was, by whichever clock."""
+    await keep(scene.another, response(), key=OTHER)
+    behind = ResponseStore(scene.inside, clock=ManualClock(START - 100))
+    found = await scene.store.find(KEY)
+    await behind.clear()
+    assert not await scene.store.keep(KEY, found, response(), ttl=TTL)
+
+
 async def test_a_variant_stored_between_reading_and_writing_stays(scene: Scene) -> None:
     """Who is overtaken by another variant tries again, and both are there."""
     await keep(scene.another, response(), key=OTHER)
@@ -77,9 +86,10 @@ async def test_a_response_validated_twice_is_replaced_once(scene: Scene) -> None
     assert reasons(await scene.store.find(KEY)) == ["first"]
 
 
-async def test_a_mark_that_two_make_at_once_is_one(scene: Scene) -> None:
+@pytest.mark.parametrize("point", ["after get_many", "add", "after add"])
+async def test_a_mark_that_two_make_at_once_is_one(scene: Scene, point: str) -> None:
     """Two that store the very first responses at the same time agree on what these depend on."""
-    task = await scene.keep_until("add", response())
+    task = await scene.keep_until(point, response())
     assert await keep(scene.another, response(), key=OTHER)
     scene.engine.release()
     assert await task
