@@ -12,8 +12,9 @@ from typing import Final
 
 from asynccache.http.message import Fields, Headers
 from asynccache.http.policy import Policy
+from asynccache.http.rfc9111.directives import response_directives
 
-_SAYS: Final = ("cache-control", "expires")
+_SAYS: Final = ("public", "max-age", "s-maxage")
 _TAG: Final = re.compile(r"[^,\s]+")
 _DIGEST: Final = 12
 
@@ -23,7 +24,10 @@ def narrowing(headers: Headers, policy: Policy) -> tuple[str, ...]:
 
     `Authorization` is not among them: what answers such a request is kept if it says that it may be, or not at all.
     """
-    if (policy.ttl is None and policy.default_ttl is None) or any(name in headers for name in _SAYS):
+    if policy.ttl is None and policy.default_ttl is None:
+        return ()
+    said = response_directives(headers, policy)
+    if "expires" in headers or any(name in said for name in _SAYS):
         return ()
     return tuple(name for name in policy.identity if name != "authorization" and name not in policy.ignore)
 

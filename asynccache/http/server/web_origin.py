@@ -132,13 +132,12 @@ class WebOrigin:
             _on_prepare(request, lambda response: None if began.done() else began.set_result(response))
         run = loop.create_task(_returned(self.handler, request), name="handler", context=self.context)
         self.runs.own(run)
+        run.add_done_callback(_look_at, context=contextvars.Context())
         try:
             await asyncio.wait({run, began}, return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
             run.cancel()
             await asyncio.wait({run})
-            if not run.cancelled():
-                run.exception()  # nobody is left to be told
             raise
         if not run.done():
             return await self._arrival(request, began.result(), asked, run)
@@ -215,3 +214,9 @@ def _on_prepare(request: web.Request, tell: Callable[[web.StreamResponse], None]
 
 def _refuse(_: web.StreamResponse) -> None:
     raise StreamedBehind
+
+
+def _look_at(task: asyncio.Task[Any]) -> None:
+    """See how a handler has ended: who waits for it is told, and if nobody does, it is nobody's affair."""
+    if not task.cancelled():
+        task.exception()

@@ -1,0 +1,188 @@
+"""One run of an ASGI application, for one request, seen from outside.
+
+Decides what the application is told. A run whose answer others may wait for too has no client: it gets a request
+without a body, and hears of a disconnect when nobody reads its response any more. What a server offers beyond plain
+responses (`http.response.pathsend`, trailers, early hints) is not passed on, as it could not be kept.
+"""
+
+import asyncio
+import contextvars
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Final, TypeAlias
+
+from asynccache.http.server.pieces import Pieces
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Message: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+TAGS: Final = "cache_tags"
+"""Under this an application may put tags into the state of its scope: `request.state.cache_tags = ["product:1"]`."""
+
+
+class NobodyReads(OSError):
+    """Raised in an application that sends what nobody will read, as ASGI asks for (2.4: after a disconnect)."""
+
+    def __init__(self) -> None:
+        super().__init__("the client has gone")
+
+
+class BrokenOff(RuntimeError):
+    """Raised for an application that has returned before its response was complete."""
+
+    def __init__(self) -> None:
+        super().__init__("the ASGI application has returned before its response was complete")
+
+
+class AsgiRun:
+    """One call of an application.
+
+    Args:
+        app: is called.
+        scope: for it; changed.
+        receive: for it; None for a request without a body, whose client is the cache.
+        wants_whole: whether to wait, with the head, for a body that comes in one piece.
+
+    Attributes:
+        scope: of the call; the application may have put something into it.
+        task: of the call.
+        status: of the response.
+        headers: of the response, as they were sent.
+        body: comes piece by piece.
+        whole: all of the body, if it was waited for and is there.
+    """
+
+    def __init__(self, app: App, scope: Scope, receive: Receive | None, *, wants_whole: bool = False) -> None:
+        self._app = app
+        self.scope = scope
+        self._receive = self._wait_for_the_end if receive is None else receive
+        self._wants_whole = wants_whole
+        loop = asyncio.get_running_loop()
+        self._head: asyncio.Future[None] = loop.create_future()
+        self._over: asyncio.Future[None] = loop.create_future()
+        self._has_begun = self._is_told = self._is_complete = False
+        self.task: asyncio.Task[None] | None = None
+        self.status = 0
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.body = Pieces()
+        self.whole: bytes | None = None
+        self.is_discarded = False
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """What the application has put into its scope's state."""
+        return tuple(self.scope["state"].get(TAGS, ()))
+
+    async def start(self, context: contextvars.Context | None = None) -> None:
+        """Call the application, and return when it has sent the head of its response.
+
+        Raises:
+            Exception: what it has raised before that.
+        """
+        loop = asyncio.get_running_loop()
+        self.task = loop.create_task(self._run(), name="ASGI application", context=context)
+        self.task.add_done_callback(_look_at, context=contextvars.Context())
+        try:
+            await self._head
+        except asyncio.CancelledError:
+            self.task.cancel()
+            await asyncio.wait({self.task})
+            raise
+
+    async def wait(self) -> None:
+        """Return when the application has returned, after its response: it may have more to do.
+
+        Raises:
+            Exception: what it has raised after that.
+        """
+        if self.task is not None:
+            await self.task
+
+    def cancel(self) -> None:
+        """The only one for whom it runs was cancelled: so is the application."""
+        if self.task is not None:
+            self.task.cancel()
+
+    def discard(self) -> None:
+        """Nobody reads the response, or the rest of it."""
+        self.is_discarded = True
+        self.body.leave()
+        self._tell_the_end()
+
+    async def _run(self) -> None:
+        try:
+            await self._app(self.scope, self._receive, self._send)
+        except BaseException as error:
+            if not self._end(error) and not (self.is_discarded and isinstance(error, Exception)):
+                raise  # after the response: for whoever waits for the end
+        else:
+            self._end(BrokenOff())
+        finally:
+            self._tell_the_end()
+
+    def _end(self, error: BaseException) -> bool:
+        """Tell who waits for the response that it will not come, or not to its end; tell whether anybody was told."""
+        if self._is_complete:
+            return False
+        told = error if isinstance(error, Exception) else ConnectionResetError("the ASGI application was cancelled")
+        if self._head.done():
+            self.body.fail(told)
+        else:
+            self._head.set_exception(told)
+        return isinstance(error, Exception)
+
+    async def _send(self, message: Message) -> None:
+        """Take what the application sends."""
+        if self.is_discarded:
+            raise NobodyReads
+        if message["type"] == "http.response.start":
+            self.status = int(message["status"])
+            self.headers = [(bytes(name), bytes(value)) for name, value in message.get("headers", ())]
+            if not self._expects_whole():
+                self._tell_head()
+        elif message["type"] == "http.response.body":
+            await self._take(message.get("body", b""), is_last=not message.get("more_body", False))
+
+    async def _take(self, chunk: bytes, *, is_last: bool) -> None:
+        if not self._head.done():
+            if is_last or len(chunk) == self._length():
+                self.whole = chunk
+            self._tell_head()
+        self.body.feed(chunk)
+        if is_last:
+            self._is_complete = True
+            self.body.finish()
+            self._tell_the_end()
+        await self.body.wait_for_room()
+        if self.is_discarded and not is_last:
+            raise NobodyReads
+
+    def _expects_whole(self) -> bool:
+        return self._wants_whole and self._length() is not None
+
+    def _length(self) -> int | None:
+        values = [value for name, value in self.headers if name.lower() == b"content-length"]
+        return int(values[0]) if len(values) == 1 and values[0].isdigit() else None
+
+    def _tell_head(self) -> None:
+        if not self._head.done():
+            self._head.set_result(None)
+
+    async def _wait_for_the_end(self) -> Message:
+        if not self._is_told:
+            self._is_told = True
+            return {"type": "http.request", "body": b"", "more_body": False}
+        await asyncio.shield(self._over)
+        return {"type": "http.disconnect"}
+
+    def _tell_the_end(self) -> None:
+        if not self._over.done():
+            self._over.set_result(None)
+
+
+def _look_at(task: asyncio.Task[Any]) -> None:
+    """See how a task has ended: who waits for it is told, and if nobody does, it is nobody's affair."""
+    if not task.cancelled():
+        task.exception()
