@@ -106,6 +106,10 @@ async def test_a_reader_may_stop_anywhere(down: bool) -> None:
         if not down:
             place.store.hold("get_many")
         await turns()
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    assert all(task.cancelling() for task in left)
+    await turns()
+    assert not any(task in asyncio.all_tasks() for task in left)
     place.store.release()
 
 
