@@ -66,13 +66,13 @@ class Background:
         """Fetch, unless that is going on already for this key."""
         if key not in self._keys:
             self._keys.add(key)
-            coroutine = self._run(key, fetch)
+            coroutine = self._run(fetch)
             loop = asyncio.get_running_loop()
             task = loop.create_task(coroutine, name="refresh of an HTTP response", context=contextvars.Context())
             self._tasks.own(task)
             task.add_done_callback(lambda _: self._keys.discard(key), context=contextvars.Context())
 
-    async def _run(self, key: str, fetch: Callable[[], Awaitable[Answer]]) -> None:
+    async def _run(self, fetch: Callable[[], Awaitable[Answer]]) -> None:
         try:
             await _read_all(await fetch())
             self._counts.refreshed += 1

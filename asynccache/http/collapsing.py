@@ -1,8 +1,8 @@
 """Collapsing requests: those that ask the same at the same time are sent once (RFC 9111, 4).
 
-Decides who may share. Before the head of a response has come, all whose telling fields are the same wait for one request;
-once it is there, each takes it if it may be reused for what it asks: what may not goes to the one whose request it was, the
-others ask for themselves, all at once, and for a while those who ask for that URL do not wait for one another at all.
+Decides who may share. Before the head of a response has come, all whose telling fields are the same wait for one
+request; once it is there, each takes it if it may be reused for what it asks. What may not goes to the one whose
+request it was: the others ask for themselves, all at once, and whoever asks for that URL later waits for nobody.
 """
 
 import asyncio
@@ -15,7 +15,8 @@ from asynccache.flight.flight import Flight
 from asynccache.flight.flights import Flights
 from asynccache.flight.plan import Plan
 from asynccache.http import rfc9111
-from asynccache.http.forwarding import CONDITIONS, Errand, Forwarding, Landing
+from asynccache.http.errands import CONDITIONS, Coming, Errand, Kept, Landing, Passed, selects
+from asynccache.http.forwarding import Forwarding
 from asynccache.http.message import WallClock
 from asynccache.loops import PerLoop
 from asynccache.protocols import MISSING, Missing
@@ -30,26 +31,26 @@ Key: TypeAlias = tuple[object, ...]
 class _KeepsNothing:
     """Owns flights whose outcome is handed to those who wait, and not kept: a landing belongs to its own time."""
 
-    def begin(self, flight: Flight[Key], /) -> None:
+    def begin(self, _flight: Flight[Key], /) -> None:
         """Do nothing."""
 
-    def take_in(self, flight: Flight[Key], value: Landing, args: Any, kwargs: Any, /) -> bool:
+    def take_in(self, _flight: Flight[Key], _value: Landing, _args: Any, _kwargs: Any, /) -> bool:
         """Store nothing."""
         return False
 
-    def take_failure(self, flight: Flight[Key], failure: object, /) -> Missing:
+    def take_failure(self, _flight: Flight[Key], _failure: object, /) -> Missing:
         """Give nothing instead."""
         return MISSING
 
-    def fallback(self, flight: Flight[Key], /) -> Missing:
+    def fallback(self, _flight: Flight[Key], /) -> Missing:
         """Give nothing instead."""
         return MISSING
 
-    def kept_value(self, key: Key, /) -> tuple[Missing, tuple[str, ...]]:
+    def kept_value(self, _key: Key, /) -> tuple[Missing, tuple[str, ...]]:
         """There is none."""
         return MISSING, ()
 
-    def served(self, key: Key, /) -> Missing:
+    def served(self, _key: Key, /) -> Missing:
         """There is none."""
         return MISSING
 
@@ -74,7 +75,7 @@ class Collapsing:
             call_later=lambda loop, delay, back: loop.call_later(delay, back, context=contextvars.Context()),
         )
         self._plan = Plan(name=name, load=self._send)
-        self._arriving: PerLoop[dict[Key, Landing]] = PerLoop(dict)
+        self._arriving: PerLoop[dict[Key, Coming]] = PerLoop(dict)
         self._unshared: LRUCache[str, None] = LRUCache(_REMEMBERED)
 
     async def send(self, errand: Errand) -> Landing:
@@ -86,19 +87,18 @@ class Collapsing:
         if errand.key in self._unshared:
             return await self.send_alone(errand)
         key = self._key(errand)
+        landing: Landing | None = None
         for _ in range(2):
-            landing = self._arriving_for(key)
-            if landing is None:
-                landing = await self._fly(key, errand)
-            if landing is None:
+            landing = self._arriving_for(key) or await self._fly(key, errand)
+            if landing is None or landing.leader is errand or self._may_share(landing, errand):
                 break
-            if landing.leader is errand or self._may_share(landing, errand):
-                return landing
-            if landing.stored is None or landing.serves(errand.request):
+            if isinstance(landing, Passed) or selects(errand.request.headers, landing.stored):
+                landing = None
                 break
             vary = landing.stored.vary  # for a request with other fields: those with the same ones wait for each other
             key = (*key, vary, rfc9111.selecting(vary, errand.request.headers))
-        return await self.send_alone(errand)
+            landing = None
+        return landing or await self.send_alone(errand)
 
     def detach(self) -> None:
         """What is on its way is given to those who wait for it, and to nobody who comes later."""
@@ -112,17 +112,17 @@ class Collapsing:
         values = tuple(tuple(getall(name, ())) for name in (*_TELLING, *names))
         return (errand.key, errand.request.method, values)
 
-    def _arriving_for(self, key: Key) -> Landing | None:
+    def _arriving_for(self, key: Key) -> Coming | None:
         landing = self._arriving.enter(asyncio.get_running_loop()).get(key)
-        return landing if landing is not None and landing.spool is not None and landing.spool.may_be_joined else None
+        return landing if landing is not None and landing.spool.may_be_joined else None
 
     def _may_share(self, landing: Landing, errand: Errand) -> bool:
         """Tell whether one may be given what another's request brought, as if it had been stored a moment ago."""
-        if landing.stored is None or landing.terms is None or not landing.serves(errand.request):
+        if isinstance(landing, Passed) or not selects(errand.request.headers, landing.stored):
             return False
-        if landing.spool is not None and not landing.spool.may_be_joined:
+        if isinstance(landing, Coming) and not landing.spool.may_be_joined:
             return False
-        if landing.is_old:
+        if isinstance(landing, Kept) and landing.is_old:
             return True
         now = self._clock()
         return rfc9111.reuse(errand.request, landing.terms, now, errand.policy) is rfc9111.Reuse.FRESH
@@ -142,23 +142,30 @@ class Collapsing:
     async def _send(self, errand: Errand, key: Key) -> Landing:
         errand.leads = True
         errand.landing = landing = await self._forwarding.go(errand)
-        if landing.stored is None or not self._may_share(landing, errand):
+        if not self._may_share(landing, errand):
             self._unshared.put(errand.key, None)
-        if landing.spool is not None and landing.spool.task is not None:
-            arriving = self._arriving.enter(asyncio.get_running_loop())
-            arriving[key] = landing
-            landing.spool.task.add_done_callback(
-                lambda _: arriving.pop(key) if arriving.get(key) is landing else None, context=contextvars.Context()
-            )
+        if isinstance(landing, Coming):
+            self._note_arriving(key, landing)
         if errand.is_gone:
             self._let_go(errand)
         return landing
+
+    def _note_arriving(self, key: Key, coming: Coming) -> None:
+        """Let others read along who ask while a body is on its way."""
+        arriving = self._arriving.enter(asyncio.get_running_loop())
+        arriving[key] = coming
+
+        def forget(_: object) -> None:
+            if arriving.get(key) is coming:
+                del arriving[key]
+
+        coming.spool.begun().add_done_callback(forget, context=contextvars.Context())
 
     async def send_alone(self, errand: Errand) -> Landing:
         """Give what came of an errand that waits for no other, and no other for it."""
         errand.leads = True
         errand.landing = landing = await self._forwarding.go(errand)
-        if landing.stored is not None and self._may_share(landing, errand):
+        if self._may_share(landing, errand):
             self._unshared.pop(errand.key, None)
         return landing
 
@@ -166,9 +173,7 @@ class Collapsing:
         """A caller has gone: nobody will take what came for it alone."""
         errand.is_gone = True
         landing = errand.landing
-        if landing is None:
-            return
-        if landing.spool is not None:
+        if isinstance(landing, Coming):
             landing.spool.expect_no_leader()
-        elif landing.arrival is not None:
+        elif isinstance(landing, Passed):
             landing.arrival.discard()

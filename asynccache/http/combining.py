@@ -1,4 +1,4 @@
-"""Parts of a representation that become more of it: joined in the store, or completed on their way (RFC 9111, 3.3, 3.4).
+"""Parts of a representation that become more of it: joined in the store, or completed on their way (RFC 9111, 3.4).
 
 Decides nothing of what may be joined, which `ranges` says; only how the bytes come together.
 """
@@ -26,8 +26,7 @@ async def joined(store: ResponseStore, found: Variants, received: StoredResponse
     Returns:
         what is to be kept now; None if that is what is kept already, or if the part is not what it says it is.
     """
-    assert received.span is not None
-    if received.body.size != ranges.size_of(received.span):
+    if received.span is None or received.body.size != ranges.size_of(received.span):
         return None
     for held in found.responses:
         if (held.vary, held.selecting) == (received.vary, received.selecting) and ranges.may_be_combined(
@@ -100,7 +99,7 @@ class Beginning:
         rest = ranges.content_range(response.fields) if response.status == 206 else None
         if rest is None or not ranges.may_be_combined(self._held.fields, response.fields):
             return None
-        if rest.first != self._span.last + 1 or rest.length != rest.last + 1:
+        if rest.first != self._span.last + 1 or rest.length is None or rest.length != rest.last + 1:
             return None
         fields = rfc9111.updated_fields(self._held.fields, response.fields)
         whole = replace(response, status=200, reason="OK", fields=ranges.whole_fields(fields, rest.length))

@@ -5,7 +5,7 @@ Decides how they are said (RFC 9111, 5.2.1), and that the innermost block adds t
 
 import contextlib
 import contextvars
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Final
 
 _current: Final[contextvars.ContextVar[str]] = contextvars.ContextVar("asynccache.http.directives", default="")
@@ -20,7 +20,7 @@ def directives(
     max_age: float | None = None,
     min_fresh: float | None = None,
     max_stale: float | bool | None = None,
-) -> Iterator[None]:
+) -> Generator[None]:
     """Add request directives to every request that is made inside the block, by whatever code, in its tasks too.
 
     Args:

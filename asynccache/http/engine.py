@@ -1,8 +1,8 @@
 """A cache between those who ask and an origin, whatever frameworks they are made with (RFC 9111, 4).
 
-Decides the way of a request: is there something kept that answers it, may that be used as it is, has it to be validated,
-or fetched. What is allowed, `rfc9111` says; who goes to the origin for all that ask the same, `collapsing`; what becomes
-of what comes, `forwarding`; how an answer is made of what is kept, `serving`.
+Decides the way of a request: is there something kept that answers it, may that be used as it is, has it to be
+validated, or fetched. What is allowed, `rfc9111` says; who goes to the origin for all that ask the same, `collapsing`;
+what becomes of what comes, `forwarding`; how an answer is made of it, `serving`.
 """
 
 import asyncio
@@ -12,17 +12,18 @@ from dataclasses import replace
 from asynccache.flight.drain import drain
 from asynccache.http import rfc9111
 from asynccache.http.background import Background
-from asynccache.http.status import CacheStatus, Forwarded
 from asynccache.http.collapsing import Collapsing
 from asynccache.http.counts import HttpStats
-from asynccache.http.exchange import Answer, Arrival, Kind, Origin
-from asynccache.http.forwarding import CONDITIONS, Errand, Forwarding, Landing, Pair
+from asynccache.http.errands import CONDITIONS, Coming, Errand, Kept, Landing, Passed
+from asynccache.http.exchange import Answer, Arrival, Origin
+from asynccache.http.forwarding import Forwarding
 from asynccache.http.message import SAFE_METHODS, Request, WallClock, Without
 from asynccache.http.policy import Policy
 from asynccache.http.response_store import ResponseStore, Variants
 from asynccache.http.rules import Rules, Ruling
-from asynccache.http.serving import answer_from, only_if_cached, open_body
-from asynccache.http.stored import ChunkedBody
+from asynccache.http.serving import answer_from, coming, only_if_cached, open_body, passed
+from asynccache.http.status import CacheStatus, Forwarded
+from asynccache.http.stored import ChunkedBody, StoredResponse
 from asynccache.http.tasks import OwnedTasks
 
 _HIT = CacheStatus(hit=True)
@@ -97,8 +98,14 @@ class HttpCache:
             return answer
         # What is kept was confirmed, but its body is lost, or is not the part that is asked for.
         found = Variants(errand.found.stamp, errand.found.generation, (), errand.found.marks)
-        answer = self._answer(await self._collapsing.send_alone(replace(errand, found=found, kept=None)), errand)
-        assert answer is not None
+        again = replace(errand, found=found, kept=None)
+        return self._anew(await self._collapsing.send_alone(again), again)
+
+    def _anew(self, landing: Landing, errand: Errand) -> Answer:
+        """Make an answer of what came where nothing was kept."""
+        answer = self._answer(landing, errand)
+        if answer is None:
+            raise RuntimeError("a response that has just come is no answer to its own request")
         return answer
 
     async def _open(self, answer: Answer) -> bool:
@@ -112,46 +119,30 @@ class HttpCache:
         return True
 
     def _answer(self, landing: Landing, errand: Errand) -> Answer | None:
-        status = CacheStatus(
-            fwd=_reason(errand, self.clock()),
-            fwd_status=landing.status,
-            stored=landing.is_stored,
-            collapsed=landing.leader is not errand,
-        )
-        self._count(landing, errand)
-        if landing.stored is None or landing.terms is None:
-            assert landing.arrival is not None
-            response = landing.arrival.response
-            return Answer(
-                Kind.PASSED, response.status, response.reason, response.fields, status, arrival=landing.arrival
-            )
-        if landing.spool is None:
-            return answer_from(errand.request, landing.stored, landing.terms, self.clock(), status)
-        arrival = landing.arrival
-        assert arrival is not None
-        answer = Answer(
-            Kind.STREAMED, arrival.response.status, arrival.response.reason, arrival.response.fields, status,
-            spool=landing.spool, is_decoded=arrival.is_decoded,
-        )  # fmt: skip
-        if landing.leader is errand and arrival.native is not None:
-            answer.arrival = arrival
-        else:
-            answer.fields, answer.age = landing.stored.fields, rfc9111.age(landing.terms, self.clock())
-        return answer
+        """Make an answer of what came; None if that is a part of a response only, and another one is asked for."""
+        now, is_leader = self.clock(), landing.leader is errand
+        self._count(landing, is_leader)
+        status = CacheStatus(fwd=_reason(errand, now), collapsed=not is_leader)
+        if isinstance(landing, Kept):
+            status = replace(status, fwd_status=landing.status, stored=not landing.is_old)
+            return answer_from(errand.request, landing.stored, landing.terms, now, status)
+        if isinstance(landing, Passed):
+            return passed(landing.arrival, replace(status, detail=landing.refusal))
+        return coming(landing, replace(status, stored=True), now, is_leader=is_leader)
 
-    def _count(self, landing: Landing, errand: Errand) -> None:
+    def _count(self, landing: Landing, is_leader: bool) -> None:
         counts = self.counts
-        if landing.leader is not errand:
+        if not is_leader:
             counts.collapsed += 1
-        elif landing.stored is None:
+        elif isinstance(landing, Passed):
             counts.passed += 1
+        elif isinstance(landing, Coming):
+            counts.misses += 1
         elif landing.is_old:
             counts.hits += 1
             counts.stale += 1
-        elif landing.spool is None:
-            counts.validated += 1
         else:
-            counts.misses += 1
+            counts.validated += 1
 
     # --- what changes something ---------------------------------------------------------------------------------
 
@@ -170,18 +161,14 @@ class HttpCache:
         if ruling.is_cached and rfc9111.answers_get(request, arrival.response):
             return await self._take_as_get(request, origin, arrival, ruling)
         self.counts.passed += 1
-        status = CacheStatus(fwd="method" if ruling.is_cached else "bypass", fwd_status=arrival.response.status)
-        response = arrival.response
-        return Answer(Kind.PASSED, response.status, response.reason, response.fields, status, arrival=arrival)
+        return passed(arrival, CacheStatus(fwd="method" if ruling.is_cached else "bypass"))
 
     async def _take_as_get(self, request: Request, origin: Origin, arrival: Arrival, ruling: Ruling) -> Answer:
         """Keep what came for a POST, and says that a GET would be answered so (RFC 9110, 9.3.3)."""
         policy = replace(ruling.policy, methods=ruling.policy.methods | {"POST"})
         key = cache_key("GET", ruling.key(request.uri), "")
         errand = Errand(request, key, policy, origin, await self.store.find(key))
-        answer = self._answer(await self._forwarding.take(errand, arrival), errand)
-        assert answer is not None
-        return answer
+        return self._anew(await self._forwarding.take(errand, arrival), errand)
 
     async def invalidate(self, *uris: str) -> None:
         """Let nothing that is kept for these URIs be used any more, and nothing that is on its way be kept."""
@@ -223,7 +210,7 @@ def cache_key(method: str, uri: str, body_digest: str) -> str:
     return f"{method} {body_digest} {uri}" if body_digest else uri
 
 
-def _choose(request: Request, found: Variants, policy: Policy) -> Pair | None:
+def _choose(request: Request, found: Variants, policy: Policy) -> tuple[StoredResponse, rfc9111.Terms] | None:
     """Choose among what is kept for a URI (RFC 9111, 4.1)."""
     judged: _Judged | None = found.judged
     if judged is None or judged.policy is not policy:

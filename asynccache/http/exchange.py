@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
+from asynccache.http.message import Fields, Response
 from asynccache.http.status import CacheStatus
-from asynccache.http.message import Fields, Request, Response
 from asynccache.http.stored import Body
 
 if TYPE_CHECKING:
@@ -88,8 +88,8 @@ class Kind(enum.Enum):
     STORED = enum.auto()
     """From what is kept, here or in another process: `fields`, `body`."""
     STREAMED = enum.auto()
-    """From the origin; it is being stored, and others may be reading it too: `fields`, `spool`, and `arrival` for the one
-    whose request it was."""
+    """From the origin; it is being stored, and others may be reading it too: `fields`, `spool`, and `arrival` for the
+    one whose request it was."""
     PASSED = enum.auto()
     """From the origin, for this one only, untouched: `arrival`."""
     MADE = enum.auto()

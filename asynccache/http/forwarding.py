@@ -1,94 +1,26 @@
 """Asking the origin, once for all who ask the same, and keeping what it says.
 
-Decides what becomes of each response that comes: handed on untouched, stored while it is read, taken as a confirmation of
-what is kept, or put aside for an old response that may be served instead. It runs in a flight: a task of its own that no
-caller's cancellation reaches.
+Decides what becomes of each response that comes: handed on untouched, stored while it is read, taken as a confirmation
+of what is kept, or put aside for an old response that may be served instead. It runs in a flight: a task of its own
+that no caller's cancellation reaches.
 """
 
-from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Final, Literal
 
 from asynccache.http import rfc9111
 from asynccache.http.combining import Beginning, joined
-from asynccache.http.exchange import Arrival, Lines, Origin
+from asynccache.http.errands import CONDITIONS, Coming, Errand, Kept, Landing, Passed
+from asynccache.http.exchange import Arrival, Lines
 from asynccache.http.message import Request, Response, WallClock
 from asynccache.http.message import joined as joined_lines
-from asynccache.http.policy import Policy
-from asynccache.http.response_store import ResponseStore, Variants
+from asynccache.http.response_store import ResponseStore
 from asynccache.http.spool import Spool
 from asynccache.http.stored import StoredResponse
 from asynccache.http.tasks import OwnedTasks
 
-CONDITIONS: Final = ("if-none-match", "if-modified-since", "if-match", "if-unmodified-since", "if-range")
 _NO_LINES: Final[Lines] = ()
 _FAILED: Final = frozenset({500, 502, 503, 504})
 """When an old response may be served instead (RFC 5861, 4)."""
-
-Pair: TypeAlias = tuple[StoredResponse, rfc9111.Terms]
-
-
-@dataclass(slots=True, eq=False)
-class Errand:
-    """One request that has to go to the origin.
-
-    Attributes:
-        request: what is asked.
-        key: its cache key.
-        policy: how what comes is judged.
-        origin: the way there.
-        found: what was kept when it began.
-        kept: what of that answers the request, but is too old, and its terms.
-        leads: whether it is the one that was sent, for all that ask the same.
-        is_gone: whether the caller has gone, and takes nothing any more.
-        landing: what came of it, if it leads.
-    """
-
-    request: Request
-    key: str
-    policy: Policy
-    origin: Origin
-    found: Variants
-    kept: Pair | None = None
-    leads: bool = False
-    is_gone: bool = False
-    landing: "Landing | None" = None
-
-    @property
-    def is_conditional(self) -> bool:
-        """Whether the caller's own request has conditions."""
-        return any(name in self.request.headers for name in CONDITIONS)
-
-
-@dataclass(slots=True, eq=False)
-class Landing:
-    """What came of an errand.
-
-    Attributes:
-        leader: whose errand it was.
-        status: what the origin said; None if it could not be asked.
-        stored: what was kept, or would be kept if it is read to its end; None: it is for the leader only.
-        terms: of that.
-        spool: its body, while it is on its way; None if all of it is kept.
-        arrival: the framework's own response, if there is one that the leader is to be given.
-        is_old: whether `stored` is old, and served because the origin failed.
-        is_stored: whether it is kept, or will be.
-        refusal: why it is not.
-    """
-
-    leader: Errand
-    status: int | None
-    stored: StoredResponse | None = None
-    terms: rfc9111.Terms | None = None
-    spool: Spool | None = None
-    arrival: Arrival | None = None
-    is_old: bool = False
-    is_stored: bool = False
-    refusal: str | None = None
-
-    def serves(self, request: Request) -> bool:
-        """Tell whether this is what another request asks for too, as far as the fields go that it varies by."""
-        stored = self.stored
-        return stored is not None and rfc9111.selecting(stored.vary, request.headers) == stored.selecting
 
 
 class Forwarding:
@@ -114,9 +46,10 @@ class Forwarding:
             if beginning is not None and arrival.response.status in {206, 416}:
                 arrival = beginning.completed_by(arrival) or await self._again(errand, arrival)
         except Exception:
-            if self._may_serve_old(errand, "disconnected"):
-                return self._old(errand, None)
-            raise
+            old = self._old(errand, None, "disconnected")
+            if old is None:
+                raise
+            return old
         return await self.take(errand, arrival, is_validation=bool(lines))
 
     async def take(self, errand: Errand, arrival: Arrival, *, is_validation: bool = False) -> Landing:
@@ -156,37 +89,27 @@ class Forwarding:
     async def _take(self, errand: Errand, arrival: Arrival, *, is_validation: bool) -> Landing:
         response, request, policy = arrival.response, errand.request, errand.policy
         if arrival.is_upgrade:
-            return self._pass(errand, arrival, "upgrade")
+            return Passed(errand, arrival, "upgrade")
         if response.status == 304 and is_validation:
             landing = await self._freshen(errand, arrival)
             if landing is not None:
                 return landing
             return await self.take(errand, await self._again(errand, arrival))  # what it confirms has gone meanwhile
-        if response.status in _FAILED and self._may_serve_old(errand, "status"):
+        if response.status in _FAILED and (old := self._old(errand, response.status, "status")) is not None:
             arrival.discard()
-            return self._old(errand, response.status)
+            return old
         if request.method == "HEAD":
             await self._learn_from_head(errand, arrival)
-            return self._pass(errand, arrival, "method")
-        refusal = rfc9111.why_not_stored(request, response, policy)
+            return Passed(errand, arrival, "method")
         vary = rfc9111.vary_names(response.fields, policy, request.headers)
-        if (
-            refusal is not None
-            or vary is None
-            or _is_endless(response)
-            or (response.status == 206 and arrival.is_decoded)
-        ):
-            return self._pass(errand, arrival, str(refusal))
+        refusal = _why_not_stored(errand, arrival)
+        if refusal is not None or vary is None:
+            return Passed(errand, arrival, refusal or "vary-any")
         return self._stream(errand, arrival, vary)
-
-    # --- what is handed on ----------------------------------------------------------------------------------------
-
-    def _pass(self, errand: Errand, arrival: Arrival, refusal: str) -> Landing:
-        return Landing(errand, arrival.response.status, arrival=arrival, refusal=refusal)
 
     # --- what is kept ---------------------------------------------------------------------------------------------
 
-    def _stream(self, errand: Errand, arrival: Arrival, vary: tuple[str, ...]) -> Landing:
+    def _stream(self, errand: Errand, arrival: Arrival, vary: tuple[str, ...]) -> Coming:
         """Store a response while it is read (RFC 9111, 3)."""
         response, policy = arrival.response, errand.policy
         stored = StoredResponse(
@@ -205,7 +128,6 @@ class Forwarding:
         terms = rfc9111.terms(stored, policy)
         ttl = self._time_to_keep(terms)
         writer = self._store.begin_body(ttl)
-        landing = Landing(errand, response.status, stored=stored, terms=terms, arrival=arrival, is_stored=True)
 
         async def done(is_written: bool) -> None:
             body = await writer.finish() if is_written else None
@@ -215,9 +137,9 @@ class Forwarding:
             if kept is not None:
                 await self._store.keep(errand.key, errand.found, kept, ttl=ttl)
 
-        landing.spool = Spool(arrival.chunks(), writer=writer, done=done, let_go=arrival.discard)
-        self._tasks.own(landing.spool.start())
-        return landing
+        spool = Spool(arrival.chunks(), writer=writer, done=done, let_go=arrival.discard)
+        self._tasks.own(spool.start())
+        return Coming(errand, stored, terms, arrival, spool)
 
     def _time_to_keep(self, terms: rfc9111.Terms) -> float:
         """Say for how long a response can be served; the store adds the time in which it can be validated."""
@@ -226,7 +148,7 @@ class Forwarding:
 
     # --- what is confirmed ----------------------------------------------------------------------------------------
 
-    async def _freshen(self, errand: Errand, arrival: Arrival) -> Landing | None:
+    async def _freshen(self, errand: Errand, arrival: Arrival) -> Kept | None:
         """Take a 304 (RFC 9111, 4.3.3 and 4.3.4)."""
         response, policy = arrival.response, errand.policy
         chosen = errand.kept[0] if errand.kept is not None else None
@@ -241,7 +163,7 @@ class Forwarding:
             await self._replace(errand, old, new)
             if old is best:
                 answer = new
-        return Landing(errand, 304, stored=answer, terms=rfc9111.terms(answer, policy), is_stored=True)
+        return Kept(errand, answer, rfc9111.terms(answer, policy), 304, is_old=False)
 
     async def _learn_from_head(self, errand: Errand, arrival: Arrival) -> None:
         """Let the fields of a HEAD freshen, or invalidate, what is kept for GET (RFC 9111, 4.3.5)."""
@@ -264,15 +186,14 @@ class Forwarding:
 
     # --- what is served instead -----------------------------------------------------------------------------------
 
-    def _may_serve_old(self, errand: Errand, cause: Any) -> bool:
+    def _old(self, errand: Errand, status: int | None, cause: Literal["status", "disconnected"]) -> Kept | None:
+        """Give an old response to be served, if there is one, and it may be (RFC 9111, 4.2.4; RFC 5861, 4)."""
         if errand.kept is None:
-            return False
-        return rfc9111.may_serve_on_error(errand.request, errand.kept[1], self._clock(), errand.policy, cause)
-
-    def _old(self, errand: Errand, status: int | None) -> Landing:
-        assert errand.kept is not None
+            return None
         stored, terms = errand.kept
-        return Landing(errand, status, stored=stored, terms=terms, is_old=True)
+        if not rfc9111.may_serve_on_error(errand.request, terms, self._clock(), errand.policy, cause):
+            return None
+        return Kept(errand, stored, terms, status, is_old=True)
 
 
 def _candidates(errand: Errand) -> list[StoredResponse]:
@@ -284,6 +205,16 @@ def _candidates(errand: Errand) -> list[StoredResponse]:
         if each is not chosen and each.span is None and "etag" in each.fields and rfc9111.serves(each, "GET")
     ]
     return [chosen, *others] if chosen is not None else others
+
+
+def _why_not_stored(errand: Errand, arrival: Arrival) -> str | None:
+    """Say what forbids storing a response, be it the RFC or its nature; None if nothing does."""
+    response = arrival.response
+    if _is_endless(response):
+        return "event-stream"
+    if response.status == 206 and arrival.is_decoded:
+        return "decoded-part"  # its range counts the octets that were sent, which nobody has any more
+    return rfc9111.why_not_stored(errand.request, response, errand.policy)
 
 
 def _is_endless(response: Response) -> bool:

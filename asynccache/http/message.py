@@ -6,7 +6,7 @@ aiohttp's multidicts can stand where `Headers` is asked for, and whatever else l
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias, cast
 
 Pairs: TypeAlias = tuple[tuple[str, str], ...]
 
@@ -55,8 +55,7 @@ class Fields:
 
     def getall(self, name: str, default: Any = (), /) -> Sequence[str]:
         """Give the values of all lines of this name, in their order; `default` if there is none."""
-        lines: Sequence[str] = self._values.get(name, default)
-        return lines
+        return self._values[name] if name in self._values else cast("Sequence[str]", default)
 
     def without(self, names: Iterable[str]) -> "Fields":
         """Give these fields without those of the names, which are in lower case."""

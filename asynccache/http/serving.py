@@ -4,15 +4,17 @@ Decides which answer a stored response makes to a request that it may be used fo
 """
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Final
 
 from asynccache.errors import StoreError
 from asynccache.http import conditional, ranges, rfc9111
-from asynccache.http.status import CacheStatus
-from asynccache.http.exchange import Answer, Kind
+from asynccache.http.errands import Coming
+from asynccache.http.exchange import Answer, Arrival, Kind
 from asynccache.http.message import Fields, Request
 from asynccache.http.response_store import ResponseStore
 from asynccache.http.spool import Spool
+from asynccache.http.status import CacheStatus
 from asynccache.http.stored import ChunkedBody, StoredResponse
 
 _LONGEST: Final = 1e12
@@ -71,6 +73,28 @@ def _part(request: Request, stored: StoredResponse, answer: Answer) -> Answer | 
     answer.status, answer.reason = 206, "Partial Content"
     answer.fields = ranges.part_fields(stored.fields, part.span, part.last - part.first + 1)
     answer.first, answer.last = part.first, part.last
+    return answer
+
+
+def passed(arrival: Arrival, status: CacheStatus) -> Answer:
+    """Give the answer that is the origin's own."""
+    response = arrival.response
+    told = replace(status, fwd_status=response.status)
+    return Answer(Kind.PASSED, response.status, response.reason, response.fields, told, arrival=arrival)
+
+
+def coming(landing: Coming, status: CacheStatus, now: float, *, is_leader: bool) -> Answer:
+    """Give the answer that is on its way: untouched to the one whose request it was, as a cache tells it to others."""
+    arrival, response = landing.arrival, landing.arrival.response
+    told = replace(status, fwd_status=response.status)
+    answer = Answer(
+        Kind.STREAMED, response.status, response.reason, response.fields, told,
+        spool=landing.spool, is_decoded=arrival.is_decoded,
+    )  # fmt: skip
+    if is_leader and arrival.native is not None:
+        answer.arrival = arrival
+    else:
+        answer.fields, answer.age = landing.stored.fields, rfc9111.age(landing.terms, now)
     return answer
 
 

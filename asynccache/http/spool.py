@@ -1,8 +1,8 @@
 """One body on its way: from the origin, or from a store, to any number of readers, and into the store.
 
 Decides who is waited for. The beginning of a body is read ahead, whoever reads; after that, the slowest reader sets the
-pace, so that no more than a window lies in memory. Who comes while all of it is still in the window reads along. With the
-last reader gone the rest is not read: what is not whole is not kept.
+pace, so that no more than a window lies in memory. Who comes while all of it is still in the window reads along. With
+the last reader gone the rest is not read: what is not whole is not kept.
 """
 
 import asyncio
@@ -75,10 +75,13 @@ class Spool:
         )
         return self.task
 
+    def begun(self) -> "asyncio.Task[None]":
+        """Give the task that reads, begun if it was not."""
+        return self.task if self.task is not None else self.start()
+
     def attach(self, sink: Sink) -> None:
         """Let a reader read along, from the beginning on. Only while `may_be_joined`."""
-        assert self._window is not None
-        for chunk in self._window:
+        for chunk in self._window or ():
             sink.feed(chunk)
         if self._error is not None:
             sink.fail(self._error)

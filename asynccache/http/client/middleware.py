@@ -12,14 +12,14 @@ from aiohttp.payload import BytesPayload
 from yarl import URL
 
 from asynccache.http import rfc9111
-from asynccache.http.status import CacheStatus
 from asynccache.http.client.origin import ClientOrigin, teed
 from asynccache.http.client.responses import CachedResponse, TeedResponse, classes_of, response_of
 from asynccache.http.counts import HttpStats
 from asynccache.http.directives import current_directives
-from asynccache.http.exchange import Answer, Kind
+from asynccache.http.exchange import Answer
 from asynccache.http.message import Request
 from asynccache.http.options import HttpCacheOptions, build_cache
+from asynccache.http.status import CacheStatus
 from asynccache.stores.contract import Store
 
 _UNDECODED: Final = "undecoded"
@@ -74,12 +74,11 @@ class CacheMiddleware:
     def _response(self, answer: Answer, request: ClientRequest, base: type[ClientResponse]) -> ClientResponse:
         if answer.arrival is None:
             return response_of(classes_of(base)[1], request, answer, asyncio.get_running_loop())
-        native = answer.arrival.native
+        native: ClientResponse = answer.arrival.native
         if isinstance(native, TeedResponse):
             native.cache_status = answer.cache_status
-            if answer.kind is Kind.STREAMED and answer.spool is not None:
+            if answer.spool is not None:
                 native.tee(answer.spool)
-        assert isinstance(native, ClientResponse)
         return native
 
     # --- control ----------------------------------------------------------------------------------------------------
@@ -118,10 +117,9 @@ def is_from_cache(response: ClientResponse) -> bool:
 
 
 def _digest(body: BytesPayload, content_type: str) -> str:
-    content = body._value
-    return hashlib.blake2b(
-        bytes(content), digest_size=16, person=b"http body", key=content_type.encode()[:64]
-    ).hexdigest()
+    content = bytes(body._value)  # pyright: ignore[reportPrivateUsage]  # `as_bytes` came with 3.12.4, and is async
+    kind = content_type.encode("utf-8", "surrogateescape")
+    return hashlib.blake2b(b"%d:%s%s" % (len(kind), kind, content), digest_size=16).hexdigest()
 
 
 def _uri(url: URL) -> str:

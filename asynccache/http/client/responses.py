@@ -1,7 +1,7 @@
 """Real `aiohttp.ClientResponse`s for what did not come over a connection of their own.
 
-Decides what of a response is made at once, and what only if somebody looks at it: most callers read the body and go. Each
-hit gets a response of its own, so that two readers never share a stream.
+Decides what of a response is made at once, and what only if somebody looks at it: most callers read the body and go.
+Each hit gets a response of its own, so that two readers never share a stream.
 """
 
 import asyncio
@@ -12,16 +12,19 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from aiohttp import ClientRequest, ClientResponse, HttpVersion11, StreamReader
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from asynccache.http.status import CacheStatus
 from asynccache.http.client.streams import StreamSink, stream_of
 from asynccache.http.exchange import Answer, Kind
 from asynccache.http.message import Fields
-from asynccache.http.stored import InlineBody
+from asynccache.http.status import CacheStatus
+from asynccache.http.stored import ChunkedBody
 
 if TYPE_CHECKING:
     from http.cookies import SimpleCookie
 
     from asynccache.http.spool import Spool
+
+
+_KEPT: Final = (Kind.STORED, Kind.MADE)
 
 
 class TeedResponse(ClientResponse):
@@ -101,7 +104,7 @@ class CachedResponse(ClientResponse):
         )
 
     @property  # type: ignore[misc]  # there is no setting what has come
-    def cookies(self) -> "SimpleCookie":
+    def cookies(self) -> "SimpleCookie":  # pyright: ignore[reportIncompatibleMethodOverride]  # likewise
         """The cookies that the response set when it came. They are not put into the session's jar once more."""
         if self._cookies is None:
             lines = self._answer.fields.getall("set-cookie")
@@ -117,12 +120,24 @@ class CachedResponse(ClientResponse):
         """What the cache did."""
         return self._answer.cache_status
 
-    def read_along(self, spool: "Spool") -> None:
-        """Read the body as it comes, be it from the origin for another request, or from the store."""
-        self._spool, self._sink = spool, StreamSink(self._loop)
-        self._stream = self._sink.reader
-        self._body = None
-        spool.attach(self._sink)
+    def say(self, answer: Answer) -> None:
+        """Be what the cache answers."""
+        self._answer = answer
+        self.from_cache = answer.kind in _KEPT
+        self.version = HttpVersion11
+        self.status = answer.status
+        self.reason = answer.reason
+        body = answer.body
+        if answer.spool is not None:
+            self._closed = False
+            self._spool, self._sink = answer.spool, StreamSink(self._loop)
+            self._stream = self._sink.reader
+            answer.spool.attach(self._sink)
+        elif body is None or isinstance(body, ChunkedBody):
+            self._body = b""
+        else:
+            content = body.content
+            self._body = content if answer.last is None else content[answer.first : answer.last + 1]
 
     def close(self) -> None:
         """Read no more."""
@@ -189,19 +204,7 @@ def response_of(
 ) -> CachedResponse:
     """Make a response for a request of what the cache answers."""
     response = made(request.method, request.original_url, **_arguments(request, loop))
-    response._answer = answer
-    response.from_cache = answer.kind in {Kind.STORED, Kind.MADE}
-    response.version = HttpVersion11
-    response.status = answer.status
-    response.reason = answer.reason
-    if answer.spool is not None:
-        response._closed = False
-        response.read_along(answer.spool)
-    elif isinstance(answer.body, InlineBody):
-        content = answer.body.content
-        response._body = content if answer.last is None else content[answer.first : answer.last + 1]
-    else:
-        response._body = b""
+    response.say(answer)
     return response
 
 
@@ -223,9 +226,9 @@ def _arguments(request: ClientRequest, loop: asyncio.AbstractEventLoop) -> dict[
         "writer": None,
         "continue100": None,
         "timer": None,
-        "traces": request._traces,
+        "traces": request._traces,  # pyright: ignore[reportPrivateUsage]  # what a response is made with
         "loop": loop,
-        "session": request._session,
+        "session": request.session,
     }
     if "request_info" in _PARAMETERS:
         arguments["request_info"] = request.request_info
