@@ -160,7 +160,8 @@ def test_a_record_of_another_key_is_not_believed() -> None:
 def test_what_a_cache_of_values_keeps_is_not_read_as_responses() -> None:
     """A value, or a record of another kind, is none of ours, whatever it says."""
     decoded(Sealer(), KEY, sealed([]))
-    for data in (sealed([], codec=codec_for("json", Any, signed=False).id), sealed([], kind=Kind.ERROR)):
+    others = [sealed([], kind=kind) for kind in (Kind.ERROR, Kind.GENERATION, Kind.TOMBSTONE)]
+    for data in (sealed([], codec=codec_for("json", Any, signed=False).id), *others):
         with pytest.raises(Unopenable, match="parts"):
             decoded(Sealer(), KEY, data)
 

@@ -225,3 +225,12 @@ async def test_what_is_in_the_store_tells_nothing_of_urls_and_tags(scene: Scene)
     keys = await scene.keys()
     assert sorted(map(len, keys)) == [len("http:a:"), *[len("http:r:") + 32] * 2]
     assert all(33 <= byte <= 126 for key in keys for byte in key)
+
+
+def test_no_two_keys_meet() -> None:
+    """Octets that are no text tell keys apart as well, and so do namespaces, and what a key is for."""
+    spelling, other = Spelling("http"), Spelling("http2")
+    texts = ["", "a", "a?", "a\udc80", "a\udc81", "a\ufffd"]
+    keys = [each for text in texts for each in (spelling.record(text), spelling.tag(text), other.record(text))]
+    keys += [spelling.piece(body, number) for body in (b"\x00", b"\x01") for number in (1, 11)]
+    assert len({*keys, spelling.everything, other.everything}) == len(keys) + 2
