@@ -1,6 +1,6 @@
 """What is tested: clients, and servers in front of the origin, each with our cache or without any.
 
-Decides how our caches are set up for the tests: as they come.
+Decides how our caches are set up for the tests: as they come, but for what `GUESSED` says.
 """
 
 import asyncio
@@ -16,13 +16,15 @@ from aiohttp import web
 from multidict import CIMultiDict
 from yarl import URL
 
-from tools.conformance.proxy import Application, Forwarder
+from tools.conformance.proxy import Application, Forwarder, asgi_gateway, gateway
 from tools.conformance.replies import FetchHeaders, Reply, decoded
 from tools.conformance.steps import Ask, OpenClient, Send
 from tools.conformance.suite import Mode
 
 LOOPBACK: Final = "127.0.0.1"
 THREADS: Final = 64
+GUESSED: Final = 0.1
+"""What the RFC suggests, and proxies do; our caches on servers guess no lifetimes unless they are told to."""
 
 OpenServer: TypeAlias = Callable[[str, bool], AbstractAsyncContextManager[str]]
 """Puts something in front of the origin of that URL, with our cache or without; gives its own URL."""
@@ -93,8 +95,8 @@ async def web_server(origin: str, with_cache: bool) -> AsyncIterator[str]:
     from asynccache.http import ResponseCache
 
     with ThreadPoolExecutor(THREADS) as threads:
-        cache = ResponseCache()
-        app = web.Application(middlewares=[cache] if with_cache else [])
+        cache = ResponseCache(heuristic_fraction=GUESSED)
+        app = web.Application(middlewares=[gateway, cache] if with_cache else [gateway])
         app.cleanup_ctx.append(cache.cleanup_ctx)
         app.router.add_route("*", "/{anything:.*}", Forwarder(origin, threads).handle)
         runner = web.AppRunner(app, access_log=None)
@@ -117,10 +119,15 @@ async def asgi_server(origin: str, with_cache: bool) -> AsyncIterator[str]:
         if with_cache:
             from asynccache.http import ASGICacheMiddleware
 
-            app = ASGICacheMiddleware(app)
+            app = ASGICacheMiddleware(app, heuristic_fraction=GUESSED)
         # The origin tells its own date, or none if a test wants none.
         config = uvicorn.Config(
-            app, interface="asgi3", lifespan="off", log_config=None, server_header=False, date_header=False
+            asgi_gateway(app),
+            interface="asgi3",
+            lifespan="off",
+            log_config=None,
+            server_header=False,
+            date_header=False,
         )
         server = uvicorn.Server(config)
         own = listening()

@@ -35,6 +35,10 @@ LAST_STATUS: Final = 599
 TEXT: Final = ("Content-Type", "text/plain")
 
 
+class OriginUnreachable(Exception):
+    """Raised if the origin does not answer: a cache may then use what is old, an answer 504 could forbid it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Forwarded:
     """A response of the origin's, as it is handed on."""
@@ -68,13 +72,17 @@ class Forwarder:
         self._threads = threads
 
     async def forward(self, method: str, target: str, headers: Iterable[tuple[str, str]], body: bytes) -> Forwarded:
-        """Send a request to the origin; one that cannot be reached is told as 504, one that makes no sense as 502."""
+        """Send a request to the origin; an answer that makes no sense becomes a 502.
+
+        Raises:
+            OriginUnreachable: it does not answer.
+        """
         sent = [pair for pair in end_to_end(headers) if pair[0].lower() not in MADE_ANEW]
         loop = asyncio.get_running_loop()
         try:
             return await loop.run_in_executor(self._threads, self._exchange, method, target, sent, body)
-        except OSError:  # 504 is what RFC 9111, 5.2.2.2, wants of a cache that is cut off
-            return Forwarded(504, "Gateway Timeout", [TEXT], b"The origin is not there.")
+        except OSError as error:
+            raise OriginUnreachable(str(error)) from error
         except http.client.HTTPException as error:
             return Forwarded(502, "Bad Gateway", [TEXT], str(error).encode())
 
@@ -97,7 +105,8 @@ class Forwarder:
     async def handle(self, request: web.Request) -> web.Response:
         """Be the handler of an aiohttp.web application."""
         got = await self.forward(request.method, request.raw_path, request.headers.items(), await request.read())
-        return web.Response(status=got.status, reason=got.reason, headers=CIMultiDict(got.headers), body=got.body)
+        headers = CIMultiDict((name, _as_utf8(value)) for name, value in got.headers)
+        return web.Response(status=got.status, reason=got.reason, headers=headers, body=got.body)
 
     async def asgi(self, scope: Message, receive: Receive, send: SendMessage) -> None:
         """Be an ASGI application."""
@@ -113,3 +122,32 @@ class Forwarder:
         headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in got.headers]
         await send({"type": "http.response.start", "status": got.status, "headers": headers})
         await send({"type": "http.response.body", "body": got.body})
+
+
+def _as_utf8(value: str) -> str:
+    """Give a value, an octet a character, so that aiohttp will send the same octets: it sends UTF-8."""
+    return value if value.isascii() else value.encode("latin-1").decode("utf-8", "replace")
+
+
+@web.middleware
+async def gateway(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Tell clients that the origin cannot be reached; to be put around a cache (RFC 9111, 5.2.2.2, suggests 504)."""
+    try:
+        return await handler(request)
+    except OriginUnreachable as error:
+        return web.Response(status=504, text=str(error))
+
+
+def asgi_gateway(app: Application) -> Application:
+    """Do the same around an ASGI application."""
+
+    async def around(scope: Message, receive: Receive, send: SendMessage) -> None:
+        try:
+            await app(scope, receive, send)
+        except OriginUnreachable as error:
+            await send({"type": "http.response.start", "status": 504, "headers": [(b"content-type", b"text/plain")]})
+            await send({"type": "http.response.body", "body": str(error).encode()})
+
+    return around
