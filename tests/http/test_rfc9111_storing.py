@@ -233,6 +233,8 @@ def test_an_update_replaces_what_it_brings() -> None:
     assert updated_fields(old, fields("a: 4", "C: 5", "Content-Type: y")) == fields(
         "B: 3", "a: 4", "C: 5", "Content-Type: y"
     )
+    assert updated_fields(fields("Age: 7", "A: 1"), fields("B: 2")) == fields("A: 1", "B: 2")
+    assert updated_fields(fields("Age: 7"), fields("Age: 1")) == fields("Age: 1")
 
 
 @pytest.mark.parametrize(

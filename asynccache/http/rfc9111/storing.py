@@ -134,9 +134,10 @@ def _of_the_connection(fields: Fields) -> frozenset[str]:
 def updated_fields(stored: Fields, received: Fields) -> Fields:
     """Give stored fields with those of a newer response in the place of their namesakes (3.2).
 
-    Those that say how to read the stored octets stay, as these do.
+    Those that say how to read the stored octets stay, as these do. An old `Age` goes: it told how old the response was
+    when it came, and now it came again (4.2.3).
     """
-    return stored.with_lines(*received.without(_of_the_connection(received) | _OF_THE_OCTETS))
+    return stored.without(("age",)).with_lines(*received.without(_of_the_connection(received) | _OF_THE_OCTETS))
 
 
 def span_of(response: Response) -> Span | None:

@@ -63,11 +63,11 @@ def freshened(stored: StoredResponse, response: Response, policy: Policy) -> Sto
     received = response.fields
     if policy.shared and "set-cookie" not in policy.ignore:
         received = received.without(("set-cookie",))
-    # The age of a response counts from its validation: an old Age or Date would say that it is old again (4.2.3).
+    # The age of a response counts from its validation: the old Date would say that it is as old as before (4.2.3).
     date = single(received, "date")
     told = date is not None and parse_date(date, response.response_time) is not None
     made = () if told else (("Date", format_date(response.response_time)),)
-    updated = updated_fields(stored.fields.without(("age",)), received.with_lines(*made))
+    updated = updated_fields(stored.fields, received.with_lines(*made))
     return replace(
         stored,
         fields=stored_fields(updated, policy),
