@@ -5,6 +5,7 @@ has written; who was overtaken by an invalidation writes nothing.
 """
 
 import enum
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
@@ -15,11 +16,15 @@ from asynccache.http.purges import Mark, Marks, living
 from asynccache.http.records import UNKNOWN, Kept, Record, encoded, tags_of
 from asynccache.http.store_link import StoreLink
 from asynccache.http.stored import ChunkedBody, StoredResponse
+from asynccache.locks.turns import Turns
 from asynccache.serializers.envelope import stamp
 from asynccache.serializers.typed_json import Unencodable
 from asynccache.stores.contract import Item
 
 _TRIES: Final = 5
+
+_PATIENCE: Final = 1.0
+"""Seconds for which others are waited for who change the same key; then it is tried all the same."""
 
 Change: TypeAlias = Callable[[Sequence[Kept]], list[Kept] | None]
 """Makes the responses of a key of those that there are, the newest first; None if that cannot be."""
@@ -64,9 +69,21 @@ class Keeper:
         self._link = link
         self._marks = marks
         self._let_go = let_go
+        self._turns = Turns()
 
     async def change(self, wish: Wish) -> Outcome:
-        """Write what is made of the responses to a key, unless something newer was said since they were found."""
+        """Write what is made of the responses to a key, unless something newer was said since they were found.
+
+        Those on one loop who change the same key do so one after the other.
+        """
+        has_turn = await self._turns.take(wish.key, _PATIENCE, time.monotonic)
+        try:
+            return await self._change(wish)
+        finally:
+            if has_turn:
+                self._turns.pass_on(wish.key)
+
+    async def _change(self, wish: Wish) -> Outcome:
         counts = self._link.counts
         try:
             for _ in range(_TRIES):

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from asynccache.http.memo import Variants
 from asynccache.http.response_store import ResponseStore
 from asynccache.stores import Item, MemoryStore
 from asynccache.testing import Chaos, ManualClock
@@ -127,6 +128,49 @@ async def test_cancelled_at_any_step_nothing_half_written_is_seen() -> None:
         assert set(reasons(await scene.another.find(KEY))) <= {"old", "new"}
         assert await keep(scene.store, variant("newer"))
         assert reasons(await scene.another.find(KEY))[0] == "newer"
+
+
+async def test_many_variants_kept_at_the_same_time_are_all_there(scene: Scene) -> None:
+    """However many there are in one process: they do not keep one another from it."""
+    found = await scene.store.find(KEY)
+    names = [str(number) for number in range(30)]
+    scene.engine.hold("get_many")
+    tasks = [asyncio.create_task(scene.store.keep(KEY, found, variant(name), ttl=TTL)) for name in names]
+    await scene.engine.held("get_many")
+    scene.engine.release()
+    assert await asyncio.gather(*tasks) == [True] * 30
+    assert sorted(reasons(await scene.another.find(KEY))) == sorted(names)
+    assert scene.engine.calls["compare_and_set"] == 29  # none in vain
+
+
+async def test_who_waits_for_others_may_be_cancelled(scene: Scene) -> None:
+    """Those behind it have their turn all the same, and so have those behind one that is cancelled at its work."""
+    task = await scene.keep_until("get_many", variant("a"))
+    found = Variants()
+    waiting = [asyncio.create_task(scene.store.keep(KEY, found, variant(name), ttl=TTL)) for name in "bc"]
+    await asyncio.sleep(0)
+    for cancelled in (waiting[0], task):
+        cancelled.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await cancelled
+    scene.engine.release()
+    assert await waiting[1]
+    assert reasons(await scene.another.find(KEY)) == ["c"]
+
+
+async def test_a_slow_store_is_waited_for_by_none_for_long(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has waited for others long enough goes ahead, and nothing is lost by that either."""
+    monkeypatch.setattr("asynccache.http.keeping._PATIENCE", 0.0)
+    task = await scene.keep_until("after get_many", variant("a"))
+    scene.engine.release("after get_many")
+    scene.engine.hold("add")
+    await scene.engine.held("add")
+    found = await scene.another.find(KEY)
+    late = asyncio.create_task(scene.store.keep(KEY, found, variant("b"), ttl=TTL))
+    await scene.engine.held("add", count=2)
+    scene.engine.release()
+    assert all(await asyncio.gather(task, late))
+    assert sorted(reasons(await scene.another.find(KEY))) == ["a", "b"]
 
 
 class Jittery(MemoryStore):
