@@ -14,6 +14,7 @@ from asynccache.http.server.asgi_origin import AsgiOrigin, encoded, fields_of
 from asynccache.http.server.asgi_run import App, AsgiRun, Message, Receive, Scope, Send
 from asynccache.http.server.face import ServerCache, ServerCacheOptions
 from asynccache.http.server.pieces import BodyReader
+from asynccache.http.server.sharing import extra_lines
 from asynccache.http.server.targets import uri_of
 from asynccache.stores.contract import Store
 
@@ -110,10 +111,9 @@ async def _send_own(answer: Answer, run: AsgiRun, receive: Receive | None, send:
     """
     body = BodyReader(answer) if answer.spool is not None else None
     chunks = run.body.read() if body is None else body.read()
-    status = (b"cache-status", str(answer.cache_status).encode("latin-1"))
     is_sent = False
     try:
-        await send(_head(run.status, [*run.headers, status]))
+        await send(_head(run.status, [*run.headers, *map(encoded, extra_lines(answer))]))
         is_sent = await _until_gone(_send_body(chunks, send), receive)
     except asyncio.CancelledError:
         if body is None:
@@ -169,10 +169,7 @@ def _piece(body: bytes, *, more_body: bool = False) -> Message:
 def _told(answer: Answer) -> list[tuple[bytes, bytes]]:
     """Give the fields of an answer. `Date` is not among them: servers of ASGI tell it themselves."""
     told = [encoded(pair) for pair in answer.fields.pairs if pair[0].lower() != "date"]
-    if answer.age is not None:
-        told.append((b"age", b"%d" % answer.age))
-    told.append((b"cache-status", str(answer.cache_status).encode("latin-1")))
-    return told
+    return [*told, *map(encoded, extra_lines(answer))]
 
 
 def _uri_of(scope: Scope) -> str | None:

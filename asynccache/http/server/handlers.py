@@ -19,6 +19,7 @@ from asynccache.http.rules import Rules, Ruling
 from asynccache.http.server.decorated import AnyHandler, HandlerTerms, TagsOf, call_of, read_terms
 from asynccache.http.server.face import ServerCache, ServerCacheOptions
 from asynccache.http.server.pieces import BodyReader
+from asynccache.http.server.sharing import extra_lines
 from asynccache.http.server.targets import uri_of
 from asynccache.http.server.web_origin import Handler, Told, WebArrival, WebOrigin
 from asynccache.http.server.web_responses import response_of
@@ -211,7 +212,7 @@ async def _own_response(answer: Answer, arrival: WebArrival) -> web.StreamRespon
             answer.spool.leave(sink)
     native = arrival.native if arrival.sending is None else await arrival.sending
     if isinstance(native, web.StreamResponse) and not native.prepared:
-        native.headers.add("Cache-Status", str(answer.cache_status))
+        native.headers.extend(extra_lines(answer))
     if isinstance(native, web.HTTPException):
         raise native
     return cast("web.StreamResponse", native)

@@ -7,12 +7,16 @@ the same `Cookie`, unless its owner says that nobody is told apart by it (`ident
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
 
-from asynccache.http.message import Fields, Headers
+from asynccache.http.exchange import Answer
+from asynccache.http.message import Fields, Headers, Pairs
 from asynccache.http.policy import Policy
 from asynccache.http.rfc9111.directives import response_directives
+from asynccache.http.status import CacheStatus
 
 _SAYS: Final = ("public", "max-age", "s-maxage")
 _TAG: Final = re.compile(r"[^,\s]+")
@@ -50,3 +54,14 @@ def content_tag(body: bytes, *, is_weak: bool = False) -> str:
     """Make an entity tag of all octets of a representation (RFC 9110, 8.8.3): another for any other octets."""
     tag = f'"{blake2b(body, digest_size=_DIGEST).hexdigest()}"'
     return f"W/{tag}" if is_weak else tag
+
+
+def extra_lines(answer: Answer) -> Pairs:
+    """Give the fields that tell what the cache did: how old an answer is, and where it comes from (RFC 9211)."""
+    status = ("Cache-Status", _written(answer.status_told, answer.ttl))
+    return (status,) if answer.age is None else (("Age", str(answer.age)), status)
+
+
+@lru_cache(maxsize=1024)
+def _written(status: CacheStatus, ttl: int | None) -> str:
+    return str(status if ttl is None else replace(status, ttl=ttl))

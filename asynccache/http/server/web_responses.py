@@ -8,11 +8,11 @@ from typing import Final
 
 from aiohttp import web
 from aiohttp.payload import BytesPayload
-from multidict import CIMultiDict
 
 from asynccache.http.exchange import Answer
 from asynccache.http.message import Fields
 from asynccache.http.server.pieces import BodyReader
+from asynccache.http.server.sharing import extra_lines
 
 COMPRESS: Final = "asynccache-compress"
 """Notes in what is kept that the handler has had the body compressed, for whoever accepts that. Never sent."""
@@ -55,13 +55,12 @@ def response_of(answer: Answer, body: BodyReader, *, is_head: bool) -> web.Respo
         body: of that.
         is_head: whether the request has no body for an answer.
     """
-    headers = CIMultiDict(answer.fields.pairs)
-    if answer.age is not None:
-        headers["Age"] = str(answer.age)
-    headers.add("Cache-Status", str(answer.cache_status))
-    compress = headers.pop(COMPRESS, None)
+    fields = answer.fields
+    is_compressed = COMPRESS in fields
+    pairs = (fields.without((COMPRESS,)) if is_compressed else fields).pairs
+    headers = (*pairs, *extra_lines(answer))
     content = None if is_head else body.content if body.content is not None else body.read()
     response = web.Response(status=answer.status, reason=answer.reason or None, headers=headers, body=content or None)
-    if compress is not None and content is not None and answer.status == 200:
+    if is_compressed and content is not None and answer.status == 200:
         response.enable_compression()
     return response
