@@ -11,42 +11,8 @@ from typing import Final
 
 from asynccache.http.counts import HttpStats
 from asynccache.http.exchange import Answer, Kind
+from asynccache.http.spool import NullSink
 from asynccache.http.tasks import OwnedTasks
-
-
-class NullSink:
-    """Reads a body for nobody, so that it is stored. Implements `Sink`."""
-
-    def __init__(self) -> None:
-        self._over: asyncio.Future[BaseException | None] = asyncio.get_running_loop().create_future()
-
-    def feed(self, chunk: bytes) -> None:
-        """Take a piece."""
-
-    def finish(self) -> None:
-        """That was all."""
-        self._tell(None)
-
-    def fail(self, error: BaseException) -> None:
-        """The rest will not come."""
-        self._tell(error)
-
-    async def wait_for_room(self) -> None:
-        """There is always room."""
-
-    async def wait(self) -> None:
-        """Return when all has come.
-
-        Raises:
-            Exception: what it broke off with.
-        """
-        error = await self._over
-        if error is not None:
-            raise error
-
-    def _tell(self, error: BaseException | None) -> None:
-        if not self._over.done():
-            self._over.set_result(error)
 
 
 class Background:

@@ -46,27 +46,35 @@ class HttpCache:
         self._rules = rules
         self.clock = clock
         self._tasks = OwnedTasks()
+        self._has_marks = False
         self._background = Background(self._tasks, counts)
         self._forwarding = Forwarding(store, clock, self._tasks)
         self._collapsing = Collapsing(self._forwarding, clock, name)
 
     # --- a request --------------------------------------------------------------------------------------------------
 
-    async def respond(self, request: Request, origin: Origin, body_digest: str = "") -> Answer:
+    async def respond(
+        self, request: Request, origin: Origin, mark: str = "", *, ruling: Ruling | None = None
+    ) -> Answer:
         """Answer a request.
 
         Args:
             request: what is asked; its URI as `rfc9111.cache_uri` gives it.
             origin: the way to where the answer is made.
-            body_digest: of the request's body, where that is part of what is asked for.
+            mark: what else is part of what is asked for: the digest of a body, or how an answer is wanted.
+            ruling: what holds for it; None: what the rules say.
 
         Raises:
             Exception: what the origin, or the way there, raised.
         """
-        ruling = self._rules.of(request.uri)
+        if ruling is None:
+            ruling = self._rules.of(request.uri)
         if not ruling.is_cached or request.method not in ruling.policy.methods:
             return await self._forward(request, origin, ruling)
-        key = cache_key(request.method, ruling.key(request.uri), body_digest)
+        uri = ruling.key(request.uri)
+        key = cache_key(request.method, uri, mark)
+        if mark:
+            self._has_marks = True
         found = await self.store.find(key)
         kept = _choose(request, found, ruling.policy) if found.responses else None
         if kept is not None:
@@ -77,11 +85,17 @@ class HttpCache:
                 if answer is not None and (type(answer.body) is not ChunkedBody or await self._open(answer)):
                     self.counts.hits += 1
                     if reuse is not rfc9111.Reuse.FRESH:
-                        self._serve_old(reuse, Errand(request, key, ruling.policy, origin, found, kept))
+                        self._serve_old(
+                            reuse, Errand(request, key, ruling.policy, origin, found, _tags(uri, mark), kept)
+                        )
                     return answer
         if rfc9111.wants_only_stored(request, ruling.policy):
             return only_if_cached(CacheStatus(fwd="miss"))
-        return await self._fetch(Errand(request, key, ruling.policy, origin, found, kept))
+        return await self._fetch(Errand(request, key, ruling.policy, origin, found, _tags(uri, mark), kept))
+
+    async def forward(self, request: Request, origin: Origin) -> Answer:
+        """Hand a request on without looking at what is kept: its answer is not to be kept either."""
+        return await self._forward(request, origin, Ruling(self._rules.of(request.uri).policy, is_cached=False))
 
     def _serve_old(self, reuse: rfc9111.Reuse, errand: Errand) -> None:
         """An old response is being served: fetch a new one behind, if that is what allows it."""
@@ -173,9 +187,11 @@ class HttpCache:
     async def invalidate(self, *uris: str) -> None:
         """Let nothing that is kept for these URIs be used any more, and nothing that is on its way be kept."""
         self._collapsing.detach()
-        keys = [cache_key("GET", self._rules.of(uri).key(rfc9111.cache_uri(uri)), "") for uri in uris]
-        self.counts.invalidated += len(keys)
-        await self.store.invalidate(*keys)
+        known = [self._rules.of(uri).key(rfc9111.cache_uri(uri)) for uri in uris]
+        self.counts.invalidated += len(known)
+        await self.store.invalidate(*(cache_key("GET", uri, "") for uri in known))
+        if self._has_marks or self._rules.cache_bodies:
+            await self.store.purge([tag for uri in known for tag in _tags(uri, "any")])
 
     async def purge(self, tags: Iterable[str]) -> None:
         """Do the same for all responses with one of these tags."""
@@ -205,9 +221,14 @@ class HttpCache:
         await self._tasks.drain(cancel=True)
 
 
-def cache_key(method: str, uri: str, body_digest: str) -> str:
+def cache_key(method: str, uri: str, mark: str) -> str:
     """Give what responses are kept under; HEAD asks for what GET gets (RFC 9111, 2)."""
-    return f"{method} {body_digest} {uri}" if body_digest else uri
+    return f"{'GET' if method == 'HEAD' else method} {mark} {uri}" if mark else uri
+
+
+def _tags(uri: str, mark: str) -> tuple[str, ...]:
+    """Give what finds responses again that are kept under more than their URI, when that is invalidated."""
+    return (f"of {uri}",) if mark else ()
 
 
 def _choose(request: Request, found: Variants, policy: Policy) -> tuple[StoredResponse, rfc9111.Terms] | None:

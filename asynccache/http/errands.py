@@ -27,6 +27,7 @@ class Errand:
         policy: how what comes is judged.
         origin: the way there.
         found: what was kept when it began.
+        tags: what the response is to be purged by, besides what comes with it.
         kept: what of that answers the request, but may not be used as it is; and its terms.
         leads: whether it is the one that was sent, for all that ask the same.
         is_gone: whether the caller has gone, and takes nothing any more.
@@ -38,6 +39,7 @@ class Errand:
     policy: Policy
     origin: Origin
     found: Variants
+    tags: tuple[str, ...] = ()
     kept: tuple[StoredResponse, rfc9111.Terms] | None = None
     leads: bool = False
     is_gone: bool = False

@@ -9,9 +9,10 @@ from typing import Final, Literal
 
 from asynccache.http import rfc9111
 from asynccache.http.combining import Beginning, joined
-from asynccache.http.errands import CONDITIONS, Coming, Errand, Kept, Landing, Passed
+from asynccache.http.errands import CONDITIONS, Coming, Errand, Kept, Landing, Passed, selects
 from asynccache.http.exchange import Arrival, Lines
-from asynccache.http.message import Request, Response, WallClock
+from asynccache.http.fields import delta_seconds
+from asynccache.http.message import Request, Response, WallClock, single
 from asynccache.http.message import joined as joined_lines
 from asynccache.http.response_store import ResponseStore
 from asynccache.http.spool import Spool
@@ -102,7 +103,7 @@ class Forwarding:
             await self._learn_from_head(errand, arrival)
             return Passed(errand, arrival, "method")
         vary = rfc9111.vary_names(response.fields, policy, request.headers)
-        refusal = _why_not_stored(errand, arrival)
+        refusal = _why_not_stored(errand, arrival, self._store.max_body)
         if refusal is not None or vary is None:
             return Passed(errand, arrival, refusal or "vary-any")
         return self._stream(errand, arrival, vary)
@@ -123,7 +124,7 @@ class Forwarding:
             selecting=rfc9111.selecting(vary, errand.request.headers),
             span=rfc9111.span_of(response),
             is_decoded=arrival.is_decoded,
-            tags=arrival.tags,
+            tags=(*arrival.tags, *errand.tags),
         )
         terms = rfc9111.terms(stored, policy)
         ttl = self._time_to_keep(terms)
@@ -137,7 +138,7 @@ class Forwarding:
             if kept is not None:
                 await self._store.keep(errand.key, errand.found, kept, ttl=ttl)
 
-        spool = Spool(arrival.chunks(), writer=writer, done=done, let_go=arrival.discard)
+        spool = Spool(arrival.chunks(), writer=writer, done=done, let_go=arrival.discard, length=_length_of(response))
         self._tasks.own(spool.start())
         return Coming(errand, stored, terms, arrival, spool)
 
@@ -202,19 +203,35 @@ def _candidates(errand: Errand) -> list[StoredResponse]:
     others = [
         each
         for each in errand.found.responses
-        if each is not chosen and each.span is None and "etag" in each.fields and rfc9111.serves(each, "GET")
+        if each is not chosen and each.span is None and "etag" in each.fields and _may_be_told(errand, each)
     ]
     return [chosen, *others] if chosen is not None else others
 
 
-def _why_not_stored(errand: Errand, arrival: Arrival) -> str | None:
+def _may_be_told(errand: Errand, stored: StoredResponse) -> bool:
+    """Tell whether a 304 may make a response the answer: not if it was another user's.
+
+    An origin may give what it tells every user the same entity tag: a version, for instance.
+    """
+    return not errand.policy.identity_in(stored.vary) or selects(errand.request.headers, stored)
+
+
+def _why_not_stored(errand: Errand, arrival: Arrival, max_body: int) -> str | None:
     """Say what forbids storing a response, be it the RFC or its nature; None if nothing does."""
     response = arrival.response
     if _is_endless(response):
         return "event-stream"
     if response.status == 206 and arrival.is_decoded:
         return "decoded-part"  # its range counts the octets that were sent, which nobody has any more
+    if (_length_of(response) or 0) > max_body:
+        return "too-large"
     return rfc9111.why_not_stored(errand.request, response, errand.policy)
+
+
+def _length_of(response: Response) -> int | None:
+    """Give how many bytes a body is said to have, as it is sent."""
+    told = single(response.fields, "content-length")
+    return delta_seconds(told) if told is not None else None
 
 
 def _is_endless(response: Response) -> bool:

@@ -45,6 +45,10 @@ class Policy:
     ignore: frozenset[str] = field(default=frozenset())
     identity: tuple[str, ...] = ("authorization", "cookie")
 
+    def identity_in(self, names: tuple[str, ...]) -> bool:
+        """Whether users are told apart by one of these request fields."""
+        return any(name in self.identity for name in names)
+
     def __post_init__(self) -> None:
         """Refuse what means nothing."""
         if unknown := self.ignore - _IGNORABLE:

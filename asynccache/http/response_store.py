@@ -49,6 +49,7 @@ class ResponseStore:
 
     Attributes:
         counts: what went wrong.
+        max_body: bytes of the largest body that is kept.
 
     Raises:
         TypeError, ValueError: an option that cannot be meant.
@@ -71,6 +72,7 @@ class ResponseStore:
         self.counts = StoreCounts(namespace)
         self._store = store
         self._retention = retention
+        self.max_body = max_body
         self._most = (max_variants, max(16 * inline_limit, _KIB))
         largest = max(LARGEST, 2 * self._most[1], chunk_size)
         self._link = StoreLink(

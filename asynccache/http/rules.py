@@ -142,9 +142,10 @@ class Rules:
         self._rulings = [(rule, _ruling(rule, policy)) for rule in rules]
 
     @property
-    def is_empty(self) -> bool:
-        """Whether all URLs are treated alike."""
-        return not self._rulings
+    def cache_bodies(self) -> bool:
+        """Whether some responses are kept under more than their URI: the body of the request."""
+        rulings = (self._otherwise, *(ruling for _, ruling in self._rulings))
+        return any(not ruling.policy.methods <= {"GET", "HEAD"} for ruling in rulings)
 
     def of(self, uri: str) -> Ruling:
         """Tell what holds for a URI."""

@@ -2,7 +2,7 @@
 
 Decides who is waited for. The beginning of a body is read ahead, whoever reads; after that, the slowest reader sets the
 pace, so that no more than a window lies in memory. Who comes while all of it is still in the window reads along. With
-the last reader gone the rest is not read: what is not whole is not kept.
+the last reader gone the rest is not read, unless it is short: what is not whole is not kept.
 """
 
 import asyncio
@@ -14,6 +14,13 @@ from asynccache.http.exchange import Sink
 
 WINDOW: Final = 1024 * 1024
 """How many bytes are read ahead of the slowest reader, and how late one may come to read along."""
+
+
+SHORT: Final = 64 * 1024
+"""A body of so many bytes is read to its end though its reader has gone, as with redirects."""
+
+PATIENCE: Final = 5.0
+"""Seconds that this may take."""
 
 
 class BodyWriter(Protocol):
@@ -28,6 +35,41 @@ class BodyWriter(Protocol):
         ...
 
 
+class NullSink:
+    """Reads a body for nobody, so that it is stored. Implements `Sink`."""
+
+    def __init__(self) -> None:
+        self._over: asyncio.Future[BaseException | None] = asyncio.get_running_loop().create_future()
+
+    def feed(self, chunk: bytes) -> None:
+        """Take a piece."""
+
+    def finish(self) -> None:
+        """That was all."""
+        self._tell(None)
+
+    def fail(self, error: BaseException) -> None:
+        """The rest will not come."""
+        self._tell(error)
+
+    async def wait_for_room(self) -> None:
+        """There is always room."""
+
+    async def wait(self) -> None:
+        """Return when all has come.
+
+        Raises:
+            BaseException: what it broke off with.
+        """
+        error = await self._over
+        if error is not None:
+            raise error
+
+    def _tell(self, error: BaseException | None) -> None:
+        if not self._over.done():
+            self._over.set_result(error)
+
+
 class Spool:
     """A body that is being read.
 
@@ -36,6 +78,7 @@ class Spool:
         writer: keeps it; None if it is not to be kept.
         done: told at the end, in the task that reads: whether it is whole and was written. Its errors are the reader's.
         let_go: told if the rest is not read.
+        length: how many bytes it has, if that is known.
     """
 
     def __init__(
@@ -45,11 +88,13 @@ class Spool:
         writer: BodyWriter | None = None,
         done: Callable[[bool], Awaitable[None]] | None = None,
         let_go: Callable[[], None] | None = None,
+        length: int | None = None,
     ) -> None:
         self._chunks = chunks
         self._writer = writer
         self._done = done
         self._let_go = let_go
+        self._is_short = length is not None and length <= SHORT
         self._sinks: list[Sink] = []
         self._window: list[bytes] | None = []
         self._size = 0
@@ -92,16 +137,33 @@ class Spool:
             if self._first_reader is not None and not self._first_reader.done():
                 self._first_reader.set_result(None)
 
-    def leave(self, sink: Sink) -> None:
-        """A reader reads no more. With the last one, the body is given up."""
+    def leave(self, sink: Sink, *, may_be_finished: bool = False) -> None:
+        """A reader reads no more. With the last one the body is given up, unless the rest is short.
+
+        Args:
+            sink: the reader's.
+            may_be_finished: whether that reader does not mind that the rest is read.
+        """
         if sink in self._sinks:
             self._sinks.remove(sink)
-            self._give_up_without_readers()
+            if not self._sinks:
+                if may_be_finished and self._is_short:
+                    self._finish_for_nobody()
+                else:
+                    self._give_up_without_readers()
+
+    def _finish_for_nobody(self) -> None:
+        sink = NullSink()
+        self._sinks.append(sink)
+        loop = asyncio.get_running_loop()
+        timer = loop.call_later(PATIENCE, self.leave, sink, context=contextvars.Context())
+        self.begun().add_done_callback(lambda _: timer.cancel(), context=contextvars.Context())
 
     def expect_no_leader(self) -> None:
-        """The caller for whom it was begun has gone before it could read: those who wait with it come in this turn."""
-        loop = asyncio.get_running_loop()
-        loop.call_soon(self._give_up_without_readers, context=contextvars.Context())
+        """The caller for whom it was begun has gone before it could read; others who wait with it come in a moment."""
+        loop, context = asyncio.get_running_loop(), contextvars.Context()
+        # In the next turn they are told that it has come, and begin to read; only then can nobody be known to read.
+        loop.call_soon(lambda: loop.call_soon(self._give_up_without_readers, context=context), context=context)
 
     def _give_up_without_readers(self) -> None:
         if not self._sinks and self.task is not None and not self._is_whole:

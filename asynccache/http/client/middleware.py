@@ -12,8 +12,8 @@ from aiohttp.payload import BytesPayload
 from yarl import URL
 
 from asynccache.http import rfc9111
-from asynccache.http.client.origin import ClientOrigin, teed
-from asynccache.http.client.responses import CachedResponse, TeedResponse, classes_of, response_of
+from asynccache.http.client.origin import ClientArrival, ClientOrigin, give_back, teed
+from asynccache.http.client.responses import CachedResponse, TeedResponse, cached_class, response_of
 from asynccache.http.counts import HttpStats
 from asynccache.http.directives import current_directives
 from asynccache.http.exchange import Answer
@@ -55,37 +55,46 @@ class CacheMiddleware:
         headers = request.headers
         if "upgrade" in headers or request.method == "CONNECT":
             return await handler(request)
-        if said := current_directives():
+        said = current_directives()
+        if said and said not in headers.getall("Cache-Control", ()):  # it was, if a middleware asks once more
             headers.add("Cache-Control", said)
-        digest = ""
-        if request.body:
-            body = request.body
-            if request.method in {"GET", "HEAD"} or not isinstance(body, BytesPayload):
-                return await handler(request)
-            digest = _digest(body, headers.get("Content-Type", ""))
-        base = request.response_class or ClientResponse
         teed(request)
         asked = Request(request.method, _uri(request.url), headers)
-        if not request.session.auto_decompress:
-            digest += _UNDECODED
-        answer = await self._cache.respond(asked, ClientOrigin(request, handler, self._clock), digest)
-        return self._response(answer, request, base)
+        origin = ClientOrigin(request, handler, self._clock)
+        mark = "" if request.session.auto_decompress else _UNDECODED
+        if body := request.body:
+            if request.method in {"GET", "HEAD"} or not isinstance(body, BytesPayload):
+                return self._response(await self._cache.forward(asked, origin), request)
+            mark += _digest(body, headers.get("Content-Type", ""))
+        return self._response(await self._cache.respond(asked, origin, mark), request)
 
-    def _response(self, answer: Answer, request: ClientRequest, base: type[ClientResponse]) -> ClientResponse:
-        if answer.arrival is None:
-            return response_of(classes_of(base)[1], request, answer, asyncio.get_running_loop())
-        native: ClientResponse = answer.arrival.native
+    def _response(self, answer: Answer, request: ClientRequest) -> ClientResponse:
+        arrival = answer.arrival
+        if not isinstance(arrival, ClientArrival) or arrival.native is None:
+            return response_of(cached_class(request.response_class), request, answer, asyncio.get_running_loop())
+        native = arrival.native
+        arrival.hand_over()
         if isinstance(native, TeedResponse):
             native.cache_status = answer.cache_status
             if answer.spool is not None:
-                native.tee(answer.spool)
+                native.tee(answer.spool, arrival.timer)
+            else:
+                give_back(native.content, arrival.timer)
         return native
 
     # --- control ----------------------------------------------------------------------------------------------------
 
     async def invalidate(self, *urls: str | URL) -> None:
-        """Let nothing that is kept for these URLs be used any more, and nothing that is on its way be kept."""
-        await self._cache.invalidate(*map(str, urls))
+        """Let nothing that is kept for these URLs be used any more, and nothing that is on its way be kept.
+
+        Raises:
+            ValueError: a URL is not absolute.
+        """
+        known = [str(url) for url in urls]
+        for url in known:
+            if "://" not in url:
+                raise ValueError(f"write the whole URL, as in invalidate('https://shop.example/1'), not {url!r}")
+        await self._cache.invalidate(*known)
 
     async def clear(self) -> None:
         """Do the same for all URLs."""

@@ -3,14 +3,16 @@
 Decides what is sent in a cache's own name (validators), and what of a response is the cache's to know.
 """
 
-import asyncio
+import weakref
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ClientSession, StreamReader
+from aiohttp.helpers import BaseTimerContext, TimerNoop
+from aiohttp.streams import EmptyStreamReader
 from multidict import CIMultiDict
 
-from asynccache.http.client.responses import classes_of
+from asynccache.http.client.responses import teed_class
 from asynccache.http.exchange import Arrival, Lines, Origin
 from asynccache.http.message import Fields, Response, WallClock
 
@@ -24,23 +26,30 @@ class ClientArrival:
     tags: tuple[str, ...] = ()
 
     def __init__(self, native: ClientResponse, request_time: float, response_time: float, *, decodes: bool) -> None:
-        self.native = native
+        self.native: ClientResponse | None = native
+        self._known = weakref.ref(native)
         fields = Fields(native.headers.items())
         self.response = Response(native.status, fields, request_time, response_time, native.reason or "")
         codings = {coding.strip().lower() for line in fields.getall("content-encoding") for coding in line.split(",")}
         self.is_decoded = decodes and not codings.isdisjoint(_CODINGS)
         self.is_upgrade = native.status == 101
         self._payload: StreamReader = native.content
+        self.timer = _take_timer(native.content)
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """Give the body as it comes."""
         while chunk := await self._payload.readany():
             yield chunk
 
+    def hand_over(self) -> None:
+        """The response is its caller's: if that forgets it, so do we, and its connection is closed."""
+        self.native = None
+
     def discard(self) -> None:
         """Let go of it; its connection is used again if there was no body left."""
-        native = self.native
-        ClientResponse.release(native)
+        native = self._known()
+        if native is not None:
+            ClientResponse.release(native)
 
 
 class ClientOrigin:
@@ -57,11 +66,12 @@ class ClientOrigin:
         own = request.headers
         if lines or without:
             request.headers = _changed(own, lines, without)
+        timer, request._timer = request._timer, TimerNoop()  # pyright: ignore[reportPrivateUsage]  # see _take_timer
         sent = self._clock()
         try:
             native = await self._handler(request)
         finally:
-            request.headers = own
+            request.headers, request._timer = own, timer  # pyright: ignore[reportPrivateUsage]
         return ClientArrival(native, sent, self._clock(), decodes=request.session.auto_decompress)
 
     def later(self) -> Origin | None:
@@ -116,11 +126,25 @@ def _changed(headers: "CIMultiDict[str]", lines: Lines, without: Sequence[str]) 
     return changed
 
 
+def _take_timer(stream: StreamReader) -> BaseTimerContext:
+    """Take the time limit of its request off a stream, and give it.
+
+    aiohttp's timer knows which tasks it has to cancel by the order in which they enter and leave it, one inside the
+    other. A body is read in a task of its own, which keeps no such order: its readers have time limits of their own.
+    """
+    if isinstance(stream, EmptyStreamReader):
+        return TimerNoop()
+    timer: BaseTimerContext = stream._timer  # pyright: ignore[reportPrivateUsage]
+    stream._timer = TimerNoop()  # pyright: ignore[reportPrivateUsage]
+    return timer
+
+
+def give_back(stream: StreamReader, timer: BaseTimerContext) -> None:
+    """Give a stream its time limit back: nobody but the caller reads it."""
+    if not isinstance(stream, EmptyStreamReader):
+        stream._timer = timer  # pyright: ignore[reportPrivateUsage]
+
+
 def teed(request: ClientRequest) -> None:
     """Let what comes for a request be a response that can be read by several."""
-    request.response_class = classes_of(request.response_class or ClientResponse)[0]
-
-
-def running_loop() -> asyncio.AbstractEventLoop:
-    """Give the loop that runs."""
-    return asyncio.get_running_loop()
+    request.response_class = teed_class(request.response_class or ClientResponse)

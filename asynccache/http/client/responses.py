@@ -10,6 +10,7 @@ import weakref
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from aiohttp import ClientRequest, ClientResponse, HttpVersion11, StreamReader
+from aiohttp.helpers import BaseTimerContext
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from asynccache.http.client.streams import StreamSink, stream_of
@@ -40,29 +41,29 @@ class TeedResponse(ClientResponse):
     _spool: "Spool | None" = None
     _sink: StreamSink | None = None
 
-    def tee(self, spool: "Spool") -> None:
-        """Read the body as it is read by all."""
-        self._spool, self._sink = spool, StreamSink(self._loop)
+    def tee(self, spool: "Spool", timer: BaseTimerContext) -> None:
+        """Read the body as it is read by all, within the time that its request has."""
+        self._spool, self._sink = spool, StreamSink(self._loop, timer)
         self.content = self._sink.reader
         spool.attach(self._sink)
 
     def close(self) -> None:
         """Do as aiohttp does; but while others read the body, its connection stays open."""
-        if self._leave():
+        if self._leave(may_be_finished=False):
             super().close()
 
     def release(self) -> Any:
-        """Do as aiohttp does; but while others read the body, its connection is kept."""
-        if self._leave():
+        """Do as aiohttp does; but while others read the body, or the rest is short, its connection is kept."""
+        if self._leave(may_be_finished=True):
             return super().release()
         return _Nothing()
 
-    def _leave(self) -> bool:
+    def _leave(self, *, may_be_finished: bool) -> bool:
         """Read no more; tell whether the connection is nobody else's."""
         if self._spool is None or self._sink is None:
             return True
         self._sink.leave()
-        self._spool.leave(self._sink)
+        self._spool.leave(self._sink, may_be_finished=may_be_finished)
         if not self._spool.is_read:
             return True
         self._notify_content()
@@ -123,7 +124,7 @@ class CachedResponse(ClientResponse):
     def say(self, answer: Answer) -> None:
         """Be what the cache answers."""
         self._answer = answer
-        self.from_cache = answer.kind in _KEPT
+        self.from_cache = answer.kind in _KEPT and answer.age is not None
         self.version = HttpVersion11
         self.status = answer.status
         self.reason = answer.reason
@@ -181,22 +182,30 @@ def told_fields(answer: Answer) -> Fields:
 
 # --- how a response is made -----------------------------------------------------------------------------------------
 
-_made: "weakref.WeakKeyDictionary[type[ClientResponse], tuple[type[TeedResponse], type[CachedResponse]]]" = (
+_made: "weakref.WeakKeyDictionary[type[ClientResponse], dict[type[ClientResponse], type[ClientResponse]]]" = (
     weakref.WeakKeyDictionary()
 )
 
 
-def classes_of(base: type[ClientResponse]) -> tuple[type[TeedResponse], type[CachedResponse]]:
-    """Give the classes of responses from the origin and from the cache for a session's own class of responses."""
+def teed_class(base: type[ClientResponse]) -> type[ClientResponse]:
+    """Give the class of responses from the origin, for a session's own class of responses."""
     if base is ClientResponse:
-        return TeedResponse, CachedResponse
-    found = _made.get(base)
-    if found is None:
-        found = _made[base] = (
-            cast("type[TeedResponse]", type(f"Teed{base.__name__}", (TeedResponse, base), {})),
-            cast("type[CachedResponse]", type(f"Cached{base.__name__}", (CachedResponse, base), {})),
-        )
-    return found
+        return TeedResponse
+    return base if issubclass(base, TeedResponse) else _mixed(TeedResponse, base)
+
+
+def cached_class(base: type[ClientResponse]) -> type[CachedResponse]:
+    """Give the class of responses from the cache, for the class of those from the origin."""
+    if base is TeedResponse:
+        return CachedResponse
+    return cast("type[CachedResponse]", _mixed(CachedResponse, base.__mro__[2]))
+
+
+def _mixed(own: type[ClientResponse], base: type[ClientResponse]) -> type[ClientResponse]:
+    made = _made.setdefault(base, {})
+    if own not in made:
+        made[own] = type(f"{own.__name__[:-8]}{base.__name__}", (own, base), {})
+    return made[own]
 
 
 def response_of(

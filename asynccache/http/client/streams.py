@@ -7,21 +7,27 @@ import asyncio
 from typing import Any, Final, cast
 
 from aiohttp import StreamReader
+from aiohttp.helpers import BaseTimerContext
 
 _LIMIT: Final = 256 * 1024
 """Bytes that lie unread before reading is paused are twice as many."""
 
 
 class StreamSink:
-    """A reader's own stream. Implements `Sink`, and stands where a stream expects the protocol of its connection."""
+    """A reader's own stream. Implements `Sink`, and stands where a stream expects the protocol of its connection.
+
+    Args:
+        loop: the reader's.
+        timer: the reader's time limit; None if it has none any more.
+    """
 
     connected = True
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, timer: BaseTimerContext | None = None) -> None:
         self._reading_paused = False
         self._room: asyncio.Future[None] | None = None
         self._loop = loop
-        self.reader = StreamReader(cast("Any", self), _LIMIT, loop=loop)
+        self.reader = StreamReader(cast("Any", self), _LIMIT, timer=timer, loop=loop)
 
     def feed(self, chunk: bytes) -> None:
         """Take a piece."""

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar, Unpack, cast
 
 from aiohttp import web
 
-from asynccache.http.background import NullSink
+from asynccache.http.spool import NullSink
 from asynccache.http.exchange import Answer, Kind
 from asynccache.http.message import Request
 from asynccache.http.options import BuiltCache, HttpCacheOptions, build_cache

@@ -16,7 +16,7 @@ from multidict import CIMultiDict
 
 from asynccache.http import rfc9111
 from asynccache.http.exchange import Lines
-from asynccache.http.forwarding import CONDITIONS
+from asynccache.http.errands import CONDITIONS
 from asynccache.http.message import Fields, Request, Response, WallClock
 from asynccache.http.policy import Policy
 from asynccache.http.server.sharing import content_tag, for_sharing, narrowing, tags_in
