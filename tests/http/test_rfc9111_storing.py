@@ -10,13 +10,14 @@ from tests.http.rfc_messages import NOW, PRIVATE, SHARED, URI, fields, request, 
 HOUR = "Cache-Control: max-age=3600"
 TAG = 'ETag: "a"'
 CHANGED = f"Last-Modified: {when(-86_400)}"
-HEURISTIC = [200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501]
+HEURISTIC = [200, 203, 204, 206, 300, 301, 308, 404, 405, 410, 414, 501]
 OTHERS = [201, 202, 299, 302, 303, 307, 400, 401, 403, 416, 499, 500, 502, 503, 504, 599]
 
 
 def refused(*lines: str, policy: Policy = PRIVATE, status: int = 200, asked: tuple[str, ...] = ()) -> Refusal | None:
     """Why the response with those lines to a request with those others is not stored."""
-    return why_not_stored(request(*asked), response(*lines, status=status), policy)
+    part = ("Content-Range: bytes 4-9/10",) if status == 206 and not any("Content-" in line for line in lines) else ()
+    return why_not_stored(request(*asked), response(*lines, *part, status=status), policy)
 
 
 @pytest.mark.parametrize("status", [*HEURISTIC, *OTHERS])
@@ -32,6 +33,7 @@ def test_some_statuses_are_stored_with_a_validator_only(status: int) -> None:
     assert refused(CHANGED, status=status) is None
     assert refused(TAG, status=status) is None
     assert refused(status=status) == Refusal.NO_FRESHNESS
+    assert refused(status=status, policy=SHARED) == Refusal.NO_FRESHNESS
 
 
 @pytest.mark.parametrize("status", OTHERS)
@@ -41,6 +43,7 @@ def test_other_statuses_are_not_guessed_at(status: int) -> None:
     assert refused(CHANGED, "Cache-Control: public", status=status) is None
     assert refused(CHANGED, "Cache-Control: private", status=status) is None
     assert refused(CHANGED, "Cache-Control: private", status=status, policy=SHARED) == Refusal.PRIVATE
+    assert refused(CHANGED, 'Cache-Control: private="a"', status=status, policy=SHARED) == Refusal.NO_FRESHNESS
 
 
 @pytest.mark.parametrize("status", [100, 103, 199, 304])
