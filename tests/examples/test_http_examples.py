@@ -14,7 +14,7 @@ PROMISES = {
         "Bob, by the same cache: issues [1, 2, 3, 4, 5], sent: 200 200 200, left: 57",
         "they are ada and bob",
         "Ada has closed one: issues [1, 2, 4, 5], sent: 200 200, left: 53",
-        "Bob, 90 s later: issues [1, 2, 4, 5], sent: 304 200, left: 55",
+        "Bob, 90 s later: issues [1, 2, 4, 5], sent: 200 200, left: 54",
         "Bob, who has used up his limit: issues [1, 2, 4, 5], sent: 304 304, left: 0",
     ],
     "scraper": [
