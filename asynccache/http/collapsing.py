@@ -142,7 +142,7 @@ class Collapsing:
     async def _send(self, errand: Errand, key: Key) -> Landing:
         errand.leads = True
         errand.landing = landing = await self._forwarding.go(errand)
-        if not self._may_share(landing, errand):
+        if _is_plain(errand) and not self._may_share(landing, errand):
             self._unshared.put(errand.key, None)
         if isinstance(landing, Coming):
             self._note_arriving(key, landing)
@@ -177,3 +177,8 @@ class Collapsing:
             landing.spool.expect_no_leader()
         elif isinstance(landing, Passed):
             landing.arrival.discard()
+
+
+def _is_plain(errand: Errand) -> bool:
+    """Whether a request wants nothing of its own: what comes of it tells what would come of others."""
+    return errand.request.method == "GET" and not any(name in errand.request.headers for name in _TELLING)
