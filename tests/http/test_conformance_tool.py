@@ -27,7 +27,7 @@ from tools.conformance.scoring import (
 )
 from tools.conformance.steps import Ask, Bench, Results, Send, request
 from tools.conformance.suite import Case, Step, Suite, by_id, revision_of, selected, with_dependencies
-from tools.conformance.tables import Scored, page
+from tools.conformance.tables import Scored, later, page
 
 TOKEN = "the-token"
 
@@ -469,13 +469,25 @@ def test_the_page_tells_all() -> None:
         Scored("web", "aiohttp.web", [suite], {"good": None, "bad": None}),
     ]
     known = [Known(frozenset({"bad"}), frozenset({"client"}), "It is hard.")]
-    text = page(tested, every, known, {"chrome": {"good": FAILED, "bad": None}, "nginx": {"good": None}})
+    text = page(
+        tested, every, known, {"chrome": {"good": FAILED, "bad": None}, "nginx": {"good": None}}, "Later: more."
+    )
+    assert "\nLater: more.\n" in text
     assert "| client | 1 of 1 | 0 of 1 |  |" in text
     assert "| aiohttp.web | 1 of 1 | 1 of 1 |  |" in text
     assert "| subject | optimal | 0 of 1 | 1 of 1 |" in text
     assert "| chrome | for private caches | 0 of 1 | 1 of 1 |  |" in text
     assert "| nginx | for shared caches | 1 of 1 | 0 of 1 |  |" in text
     assert "- It is hard.\n  *optimal; client:* `bad`" in text
+
+
+def test_the_page_tells_of_a_later_revision() -> None:
+    """Its totals, and how many tests it has, are what the page is to say of it."""
+    suite = a_suite(a_test("good"), name="interim")
+    text = later([Scored("client", "client", [suite], {"good": None})], by_id([suite]), {"chrome": {"good": FAILED}})
+    assert "1 of them" in text
+    assert "| client | 1 of 1 |  |  |" in text
+    assert "| chrome | for private caches | 0 of 1 |  |  |" in text
 
 
 def test_what_belongs_to_one_connection_is_not_handed_on() -> None:

@@ -27,12 +27,13 @@ from tools.conformance.scoring import (
     verdicts,
 )
 from tools.conformance.steps import AT_ONCE, Bench, Results, run_all
-from tools.conformance.suite import Case, Suite
-from tools.conformance.tables import Scored, page, summary
+from tools.conformance.suite import Case, Revision, Suite
+from tools.conformance.tables import Scored, later, page, summary
 
 ROOT: Final = Path(__file__).parents[2]
 DESCRIPTION: Final = "Runs the public HTTP cache tests against our HTTP caches."
 FOLDER: Final = ROOT / ".conformance"
+ABOUT_LATER: Final = Path(__file__).with_name("later.md")
 PAGE: Final = ROOT / "docs" / "explanation" / "http-conformance.md"
 
 
@@ -109,7 +110,7 @@ def main() -> int:
     """Do what the command line says."""
     options = arguments()
     require_node()
-    checkout = options.suite or suites_of.fetched(FOLDER)
+    checkout: Path = options.suite or suites_of.fetched(FOLDER)
     suites = suites_of.load(checkout)
     every = suites_of.by_id(suites)
     begun = time.monotonic()
@@ -120,36 +121,57 @@ def main() -> int:
         return 0
     took = time.monotonic() - begun
     print(*summary(tested, every), f"{sum(len(each.results) for each in tested)} tests in {took:.0f} s", sep="\n")
-    known = known_failures(suites_of.revision_of(suites))
-    return judge(tested, every, known, checkout, options)
+    for each in tested:
+        if options.out:
+            save(each, options.out)
+        if options.others:
+            show_others(each, every, peers(checkout))
+    if options.without_cache:
+        return 0
+    revision = suites_of.revision_of(suites)
+    known = known_failures(revision)
+    if is_surprised(tested, every, known):
+        return 1
+    if not options.column:
+        write(page_of(revision, tested, every, known, peers(checkout)), ABOUT_LATER if revision == "later" else PAGE)
+    return 0
 
 
-def judge(
-    tested: Sequence[Scored],
-    every: Mapping[str, Case],
-    known: Sequence[Known],
-    checkout: Path,
-    options: argparse.Namespace,
-) -> int:
-    """Write what is to be written; give 1 if there is something new."""
+def is_surprised(tested: Sequence[Scored], every: Mapping[str, Case], known: Sequence[Known]) -> bool:
+    """Say what is not as it is known to be; give whether there is something."""
     gone = forgotten(known, every)
     if gone:
         print(f"in known_failures.toml, but not in the suite: {', '.join(gone)}")
-    is_surprised = bool(gone)
-    for each in tested:
-        if options.out:
-            options.out.mkdir(parents=True, exist_ok=True)
-            (options.out / f"{each.name}.json").write_text(json.dumps(as_published(each.results), indent=1) + "\n")
-        if options.others:
-            show_others(each, every, peers(checkout))
-        if not options.without_cache:
-            told = surprises(each.verdicts(every), reasons(known, each.name))
-            show(each, every, told)
-            is_surprised |= bool(told)
-    if not (options.suite or options.column or options.without_cache):
-        PAGE.write_text(page(tested, every, known, peers(checkout)), "utf-8")
-        print(f"written: {PAGE.relative_to(ROOT)}")
-    return int(is_surprised)
+    told = [(each, surprises(each.verdicts(every), reasons(known, each.name))) for each in tested]
+    for each, found in told:
+        show(each, every, found)
+    return bool(gone) or any(found for _, found in told)
+
+
+def page_of(
+    revision: Revision,
+    tested: Sequence[Scored],
+    every: Mapping[str, Case],
+    known: Sequence[Known],
+    others: Mapping[str, Results],
+) -> str:
+    """Give the page, or what it will say of a later revision."""
+    if revision == "later":
+        return later(tested, every, others)
+    about_later = ABOUT_LATER.read_text("utf-8").rstrip("\n") if ABOUT_LATER.exists() else ""
+    return page(tested, every, known, others, about_later)
+
+
+def write(text: str, path: Path) -> None:
+    """Write a file with one newline at its end."""
+    path.write_text(text.rstrip("\n") + "\n", "utf-8")
+    print(f"written: {path.relative_to(ROOT)}")
+
+
+def save(found: Scored, folder: Path) -> None:
+    """Save results as the suite does."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{found.name}.json").write_text(json.dumps(as_published(found.results), indent=1) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

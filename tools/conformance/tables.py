@@ -38,20 +38,21 @@ The [HTTP cache tests](https://github.com/http-tests/cache-tests) show how brows
 networks cache: [cache-tests.fyi](https://cache-tests.fyi) has their results. `make conformance` runs the same tests
 against `asynccache.http`, and writes this page. It needs [Node](https://nodejs.org) 18 or newer, which runs the suite's
 own origin server; the tests ({PACKAGE.replace("@", " ")}) come from npm, into `.conformance/`.
-`make conformance SUITE=path/to/checkout` runs another revision of them instead, and writes no page.
+`make conformance SUITE=path/to/checkout` runs another revision of them instead; of a later one, the totals stand below.
 
 Their author warns against taking them for a certificate: they are there to see how caches differ. A *required* test is
 about something that RFC 9111 says a cache must do or must not do; an *optimal* one, about a response that a cache could
 have reused; a *check* asks how a cache behaves where the standard leaves it free, so that *no* is as good an answer
 as *yes*. A test that depends on another counts only if that one passes too.
 
-Four things are tested, each set up as it comes, without any option:
+Four things are tested, all without options, but that the caches on servers are told `heuristic_fraction=0.1`: to guess
+how long a response is fresh that does not say it, as the clients' caches and proxies do.
 
 - **client**: `CacheMiddleware` in an `aiohttp.ClientSession`, with the tests for the private caches of browsers.
 - **client, further tests**: likewise, with tests that browsers are spared because `fetch()` takes conditional requests
   past their caches, and hides redirects.
-- **aiohttp.web**: `ResponseCache`, a shared cache, in front of a handler that asks the origin, with the tests for
-  proxies.
+- **aiohttp.web**: `ResponseCache`, a shared cache, in front of a handler that hands requests on to the origin, with the
+  tests for proxies.
 - **ASGI**: `ASGICacheMiddleware` on uvicorn, in front of an application that does the same.
 """
 
@@ -60,6 +61,13 @@ PUBLISHED: Final = """
 
 The suite comes with results of browsers and proxies; these are their totals over the same tests. Some of them are
 years old, and lack the newest tests.
+"""
+
+LATER: Final = """
+## A later revision of the tests
+
+npm's revision is an old one, and some of its tests have been corrected since. This is how those end that
+`make conformance SUITE=...` ran last, {tests} of them, and what others have published about them:
 """
 
 NOT_PASSED: Final = """
@@ -71,12 +79,23 @@ one of these tests is not listed.
 
 
 def page(
-    tested: Sequence[Scored], every: Mapping[str, Case], known: Iterable[Known], published: Mapping[str, Results]
+    tested: Sequence[Scored],
+    every: Mapping[str, Case],
+    known: Iterable[Known],
+    published: Mapping[str, Results],
+    about_later: str = "",
 ) -> str:
-    """Write the page."""
+    """Write the page; `about_later` is what `later` wrote when a later revision was run."""
     lines = [INTRODUCTION, *summary(tested, every), PUBLISHED, *comparison(tested, every, published)]
+    lines += [about_later] if about_later else []
     lines += ["\n## Suite by suite\n", *by_suite(tested, every), NOT_PASSED, *explained(tested, every, known)]
     return "\n".join(lines) + "\n"
+
+
+def later(tested: Sequence[Scored], every: Mapping[str, Case], published: Mapping[str, Results]) -> str:
+    """Write what the page says of a later revision."""
+    tables = [*summary(tested, every), "", *comparison(tested, every, published)]
+    return "\n".join([LATER.format(tests=len(every)), *tables])
 
 
 def row(*cells: object) -> str:
