@@ -13,11 +13,17 @@ from asynccache.http.status import CacheStatus
 
 if TYPE_CHECKING:
     from asynccache.http.client.middleware import CacheMiddleware, cache_status, is_from_cache
+    from asynccache.http.server.asgi import ASGICacheMiddleware
+    from asynccache.http.server.handlers import ResponseCache
+    from asynccache.http.server.web_origin import CACHE_TAGS
 
 __all__ = [
+    "ASGICacheMiddleware",
+    "CACHE_TAGS",
     "CacheMiddleware",
     "CacheStatus",
     "HttpStats",
+    "ResponseCache",
     "Rule",
     "cache_status",
     "directives",
@@ -25,8 +31,11 @@ __all__ = [
 ]
 
 _LATER: Final = {
+    "ASGICacheMiddleware": "server.asgi",
+    "CACHE_TAGS": "server.web_origin",
     "CacheMiddleware": "client.middleware",
     "cache_status": "client.middleware",
+    "ResponseCache": "server.handlers",
     "is_from_cache": "client.middleware",
 }
 
