@@ -73,6 +73,12 @@ def test_a_request_may_want_it_fresher(asked: str, expected: Reuse) -> None:
     assert reused("max-age=60", 10, f"Cache-Control: {asked}", policy=LENIENT) is FRESH
 
 
+def test_no_age_at_all_is_too_much_for_a_request_that_accepts_none() -> None:
+    """max-age=0 asks the origin even within the same instant."""
+    assert reused("max-age=60", 0, "Cache-Control: max-age=0") is VALIDATE
+    assert reused("max-age=60", 0, "Cache-Control: max-age=1") is FRESH
+
+
 def test_an_age_counts_that_it_had_when_it_came() -> None:
     """Not only the time here."""
     told = terms_of("Cache-Control: max-age=3600", "Age: 1800")
@@ -207,6 +213,9 @@ def test_a_shared_cache_stands_for_no_failure_against_s_maxage() -> None:
         ("POST", "GET", True),
         ("POST", "HEAD", True),
         ("GET", "POST", False),
+        ("POST", "PUT", False),
+        ("OPTIONS", "HEAD", False),
+        ("OPTIONS", "OPTIONS", True),
     ],
 )
 def test_methods_answer_some_others(kept: str, asked: str, expected: bool) -> None:
