@@ -1,3 +1,4 @@
+import re
 import subprocess
 from collections.abc import Callable
 from typing import TypeAlias
@@ -34,10 +35,15 @@ PROMISES = {
 }
 
 
+def complaints(stderr: str) -> list[str]:
+    """What a program said of itself; not that a step took long, which asyncio's debug mode says on a busy machine."""
+    return [line for line in stderr.splitlines() if not re.fullmatch(r"Executing <.*> took \d+\.\d+ seconds", line)]
+
+
 @pytest.mark.parametrize("name", PROMISES)
 def test_example_prints_what_it_promises(name: str, run_example: RunExample) -> None:
     """An example with servers of its own runs without an error or a warning, and shows what it says it shows."""
     done = run_example(name)
-    assert done.stderr == ""
+    assert complaints(done.stderr) == []
     assert done.returncode == 0
     assert done.stdout.splitlines() == PROMISES[name]
