@@ -1,17 +1,34 @@
 """The tool behind `make conformance`: its checks see what is wrong, and its scores say what happened."""
 
 import asyncio
+import base64
+import hashlib
+import io
+import socket
+import subprocess
+import tarfile
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
 import pytest
+from aiohttp import web
 
-from tools.conformance import steps
+from tools.conformance import steps, suite
 from tools.conformance.checks import Problem, origin_problems, reply_problems
-from tools.conformance.origin import Origin, Seen
-from tools.conformance.proxy import end_to_end
+from tools.conformance.origin import Origin, Seen, require_node
+from tools.conformance.proxy import (
+    Forwarder,
+    Message,
+    OriginUnreachable,
+    Receive,
+    SendMessage,
+    asgi_gateway,
+    end_to_end,
+    gateway,
+)
 from tools.conformance.replies import FetchHeaders, Reply, expanded
 from tools.conformance.scoring import (
     Known,
@@ -26,7 +43,7 @@ from tools.conformance.scoring import (
     verdicts,
 )
 from tools.conformance.steps import Ask, Bench, Results, Send, request
-from tools.conformance.suite import Case, Step, Suite, by_id, revision_of, selected, with_dependencies
+from tools.conformance.suite import Case, Step, Suite, by_id, fetched, revision_of, selected, with_dependencies
 from tools.conformance.tables import Scored, later, page
 
 TOKEN = "the-token"
@@ -502,3 +519,97 @@ def test_what_belongs_to_one_connection_is_not_handed_on() -> None:
         ("C", "4"),
     ]
     assert end_to_end(pairs) == [("A", "1"), ("a", "3")]
+
+
+class TestGateway:
+    """A proxy whose origin does not answer says so, once the cache has had its chance."""
+
+    async def test_of_aiohttp(self) -> None:
+        """Clients of aiohttp.web are answered 504."""
+
+        async def handler(_request: web.Request) -> web.StreamResponse:
+            raise OriginUnreachable("gone")
+
+        answer = await gateway(cast("web.Request", None), handler)
+        assert answer.status == 504
+
+    async def test_of_asgi(self) -> None:
+        """Clients of an ASGI application are answered 504."""
+        sent = list[Message]()
+
+        async def app(_scope: Message, _receive: Receive, _send: SendMessage) -> None:
+            raise OriginUnreachable("gone")
+
+        async def receive() -> Message:
+            raise AssertionError
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        await asgi_gateway(app)({}, receive, send)
+        assert [message.get("status", message.get("body")) for message in sent] == [504, b"gone"]
+
+    async def test_an_origin_that_is_not_there(self) -> None:
+        """That nobody listens is told apart from every answer."""
+        with socket.create_server(("127.0.0.1", 0)) as unused:
+            port = unused.getsockname()[1]
+        with ThreadPoolExecutor(1) as threads, pytest.raises(OriginUnreachable):
+            await Forwarder(f"http://127.0.0.1:{port}", threads).forward("GET", "/", [], b"")
+
+
+class TestFetching:
+    @staticmethod
+    def npm(content: bytes, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Have npm bring that."""
+
+        def run(*_command: object, **_options: object) -> subprocess.CompletedProcess[str]:
+            (folder / "suite.tgz").write_bytes(content)
+            return subprocess.CompletedProcess((), 0, "suite.tgz\n", "")
+
+        monkeypatch.setattr(subprocess, "run", run)
+
+    def test_what_is_not_the_suite_is_refused(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Another checksum than the one that this tool was made for ends the run, and leaves nothing behind."""
+        self.npm(b"something else", tmp_path, monkeypatch)
+        with pytest.raises(SystemExit, match="checksum"):
+            fetched(tmp_path)
+        assert list(tmp_path.iterdir()) == []
+
+    def test_the_suite_is_unpacked_once(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The right archive is unpacked; what is there is not fetched again."""
+        archive = io.BytesIO()
+        with tarfile.open(fileobj=archive, mode="w:gz") as tar:
+            tar.addfile(tarfile.TarInfo("package/here"))
+        content = archive.getvalue()
+        monkeypatch.setattr(suite, "SHA512", base64.b64encode(hashlib.sha512(content).digest()).decode())
+        self.npm(content, tmp_path, monkeypatch)
+        assert (fetched(tmp_path) / "here").exists()
+        self.npm(b"never asked for", tmp_path, monkeypatch)
+        assert fetched(tmp_path) == tmp_path / "package"
+
+    @pytest.mark.parametrize("version", ["v16.20.0", "", "unreadable"])
+    def test_an_old_node_is_refused(self, version: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Who has no Node, or one that is too old, is told which one is needed."""
+        told = subprocess.CompletedProcess((), 0, version, "")
+        monkeypatch.setattr(subprocess, "run", lambda *_command, **_options: told)
+        with pytest.raises(SystemExit, match="Node 18 or newer"):
+            require_node()
+
+    def test_a_missing_node_or_npm_is_told(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What is not installed is named."""
+
+        def run(*_command: object, **_options: object) -> subprocess.CompletedProcess[str]:
+            raise FileNotFoundError
+
+        monkeypatch.setattr(subprocess, "run", run)
+        with pytest.raises(SystemExit, match="Node 18 or newer"):
+            require_node()
+        with pytest.raises(SystemExit, match="npm is missing"):
+            fetched(tmp_path)
+
+    def test_a_new_node_will_do(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Node 18 and all later ones are taken."""
+        for version in ("v18.0.0", "v20.20.2"):
+            told = subprocess.CompletedProcess((), 0, version, "")
+            monkeypatch.setattr(subprocess, "run", lambda *_command, told=told, **_options: told)
+            require_node()
