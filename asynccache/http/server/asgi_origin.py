@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from asynccache.http import rfc9111
-from asynccache.http.exchange import Lines
 from asynccache.http.errands import CONDITIONS
+from asynccache.http.exchange import Lines
 from asynccache.http.message import Fields, Request, Response, WallClock
 from asynccache.http.policy import Policy
 from asynccache.http.server.asgi_run import App, AsgiRun, Receive, Scope

@@ -11,7 +11,6 @@ from typing import Any, Final, TypeVar, Unpack, cast
 
 from aiohttp import web
 
-from asynccache.http.spool import NullSink
 from asynccache.http.exchange import Answer, Kind
 from asynccache.http.message import Request
 from asynccache.http.options import BuiltCache, HttpCacheOptions, build_cache
@@ -23,6 +22,7 @@ from asynccache.http.server.sharing import extra_lines
 from asynccache.http.server.targets import uri_of
 from asynccache.http.server.web_origin import Handler, Told, WebArrival, WebOrigin
 from asynccache.http.server.web_responses import response_of
+from asynccache.http.spool import NullSink
 from asynccache.stores.contract import Store
 
 _F = TypeVar("_F", bound=Callable[..., Awaitable[web.StreamResponse]])
@@ -164,6 +164,9 @@ class ResponseCache(ServerCache):
         origin = WebOrigin(request, self._within(handler), asked, told, self._built.clock, self._runs)
         try:
             answer = await self._built.cache.respond(asked, origin)
+        except BaseException:
+            origin.leave()
+            raise
         finally:
             if token is not None:
                 _ruling.reset(token)

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from aiohttp import web
-from multidict import CIMultiDict
 
 from asynccache.http import rfc9111
-from asynccache.http.exchange import Lines
 from asynccache.http.errands import CONDITIONS
+from asynccache.http.exchange import Lines
 from asynccache.http.message import Fields, Request, Response, WallClock
 from asynccache.http.policy import Policy
+from asynccache.http.server.lending import LentWriter, changed, connection_of, give_back, lent
 from asynccache.http.server.sharing import content_tag, for_sharing, narrowing, tags_in
 from asynccache.http.server.web_responses import fields_of, whole_body
 from asynccache.http.tasks import OwnedTasks
@@ -33,13 +33,6 @@ def _tags_key() -> Any:
 
 CACHE_TAGS: Final = _tags_key()
 """Under this a handler may put tags into its request: `request[CACHE_TAGS] = ("product:1",)`."""
-
-
-class StreamedBehind(RuntimeError):
-    """Raised in a handler that begins to send a response while it runs behind: there is nobody to send it to."""
-
-    def __init__(self) -> None:
-        super().__init__("this handler runs to renew what is kept: it can return a response, and not send one itself")
 
 
 @dataclass(slots=True, eq=False)
@@ -105,32 +98,37 @@ class WebOrigin:
     runs: OwnedTasks
     context: contextvars.Context | None = None
     caller: asyncio.Task[Any] | None = field(default_factory=asyncio.current_task)
+    _writer: LentWriter | None = None
 
     async def fetch(self, lines: Lines, *, without: Sequence[str] = ()) -> WebArrival:
         """Run the handler, with these fields in the place of those that have the same names."""
-        request = _changed(self.request, lines, without)
+        request = changed(self.request, lines, without)
         asked = self.clock()
         if self.context is None and asyncio.current_task() is self.caller:
-            return await self._arrival(request, await _returned(self.handler, request), asked)
+            native = await _returned(self.handler, request)
+            give_back(request, self.request)
+            return await self._arrival(request, native, asked)
         return await self._run_apart(request, asked)
 
     def later(self) -> "WebOrigin":
-        """Give a way to the same handler with a copy of the request, without conditions and range."""
-        headers = CIMultiDict(self.request.headers)
-        for name in (*CONDITIONS, "range"):
-            headers.popall(name, None)
-        request = _clone(self.request, headers)
-        _on_prepare(request, _refuse)
+        """Give a way to the same handler with a copy of the request, without conditions, range and connection."""
+        request = changed(self.request, (), (*CONDITIONS, "range"))
         context = contextvars.copy_context()
         return WebOrigin(request, self.handler, self.asked, self.told, self.clock, self.runs, context, None)
 
+    def leave(self) -> None:
+        """The caller has gone: the handler cannot send to it any more."""
+        if self._writer is not None:
+            self._writer.take_back()
+
     async def _run_apart(self, request: web.Request, asked: float) -> WebArrival:
-        """Run the handler in a task of its own, until it has returned a response or begun to send one."""
+        """Run the handler in a task of its own, until it has returned a response or begins to send one."""
         loop = asyncio.get_running_loop()
-        began: asyncio.Future[web.StreamResponse] = loop.create_future()
-        if self.context is None:
-            _on_prepare(request, lambda response: None if began.done() else began.set_result(response))
-        run = loop.create_task(_returned(self.handler, request), name="handler", context=self.context)
+        began: asyncio.Future[None] = loop.create_future()
+        connection = connection_of(self.request) if self.context is None else None
+        self._writer = LentWriter(connection, lambda: None if began.done() else began.set_result(None))
+        copy = lent(request, self._writer)
+        run = loop.create_task(self._run(copy), name="handler", context=self.context)
         self.runs.own(run)
         run.add_done_callback(_look_at, context=contextvars.Context())
         try:
@@ -139,14 +137,19 @@ class WebOrigin:
             run.cancel()
             await asyncio.wait({run})
             raise
-        if not run.done():
-            return await self._arrival(request, began.result(), asked, run)
-        return await self._arrival(request, run.result(), asked)
+        if run.done():
+            return await self._arrival(copy, run.result(), asked)
+        response = Response(200, Fields(), asked, self.clock())
+        return WebArrival(response, None, is_upgrade=True, sending=run)
 
-    async def _arrival(
-        self, request: web.Request, native: Any, asked: float, sending: "asyncio.Task[Any] | None" = None
-    ) -> WebArrival:
-        body = await whole_body(native) if sending is None else None
+    async def _run(self, copy: web.Request) -> Any:
+        try:
+            return await _returned(self.handler, copy)
+        finally:
+            give_back(copy, self.request)
+
+    async def _arrival(self, request: web.Request, native: Any, asked: float) -> WebArrival:
+        body = await whole_body(native)
         if not isinstance(native, web.StreamResponse):  # aiohttp says what is wrong with that
             return WebArrival(Response(500, Fields(), asked, self.clock()), native, is_upgrade=True)
         tags = self._tags(request, native)
@@ -156,7 +159,7 @@ class WebOrigin:
         response = Response(native.status, fields, asked, self.clock(), native.reason or "")
         if self.told.adds_etags and body and native.status == 200 and "etag" not in fields:
             response = self._tagged(response, native, body)
-        return WebArrival(response, native, body or b"", body is None, False, tags, sending)
+        return WebArrival(response, native, body or b"", body is None, False, tags)
 
     def _tags(self, request: web.Request, native: web.StreamResponse) -> tuple[str, ...]:
         """Give the tags of a response, wherever they are told, and take those off that clients must not see."""
@@ -180,40 +183,6 @@ async def _returned(handler: Handler, request: web.Request) -> Any:
         return await handler(request)
     except web.HTTPException as error:
         return error
-
-
-def _changed(request: web.Request, lines: Lines, without: Sequence[str]) -> web.Request:
-    if not lines and not any(name in request.headers for name in without):
-        return request
-    headers = CIMultiDict(request.headers)
-    for name in (*without, *(name for name, _ in lines)):
-        headers.popall(name, None)
-    headers.extend(lines)
-    return _clone(request, headers)
-
-
-def _clone(request: web.Request, headers: "CIMultiDict[str]") -> web.Request:
-    # `remote` and the others may have been set by a middleware that knows the proxy in front.
-    return request.clone(headers=headers, scheme=request.scheme, host=request.host, remote=request.remote or "")
-
-
-def _on_prepare(request: web.Request, tell: Callable[[web.StreamResponse], None]) -> None:
-    """Have it told when a response to this request is about to be sent, before anything is.
-
-    An application's own signal cannot be used: it takes nobody in any more once requests come. This is the method by
-    which a request sends that signal.
-    """
-    send = request._prepare_hook  # pyright: ignore[reportPrivateUsage]
-
-    async def told(response: web.StreamResponse) -> None:
-        tell(response)
-        await send(response)
-
-    request._prepare_hook = told  # type: ignore[method-assign]  # pyright: ignore[reportPrivateUsage]
-
-
-def _refuse(_: web.StreamResponse) -> None:
-    raise StreamedBehind
 
 
 def _look_at(task: asyncio.Task[Any]) -> None:
