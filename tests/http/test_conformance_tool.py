@@ -7,7 +7,7 @@ import io
 import socket
 import subprocess
 import tarfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -284,7 +284,7 @@ def bench(origin: OriginInMemory, send: Send) -> Bench:
     """A bench of that origin and that client."""
 
     @asynccontextmanager
-    async def open_client() -> AsyncIterator[Send]:
+    async def open_client() -> AsyncGenerator[Send, None]:
         yield send
 
     return Bench(origin=cast("Origin", origin), base="", open_client=open_client, is_private=True)
@@ -568,6 +568,15 @@ class TestFetching:
 
         monkeypatch.setattr(subprocess, "run", run)
 
+    @staticmethod
+    def node(version: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Have Node tell that version."""
+
+        def run(*_command: object, **_options: object) -> subprocess.CompletedProcess[str]:
+            return subprocess.CompletedProcess((), 0, version, "")
+
+        monkeypatch.setattr(subprocess, "run", run)
+
     def test_what_is_not_the_suite_is_refused(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """Another checksum than the one that this tool was made for ends the run, and leaves nothing behind."""
         self.npm(b"something else", tmp_path, monkeypatch)
@@ -590,8 +599,7 @@ class TestFetching:
     @pytest.mark.parametrize("version", ["v16.20.0", "", "unreadable"])
     def test_an_old_node_is_refused(self, version: str, monkeypatch: pytest.MonkeyPatch) -> None:
         """Who has no Node, or one that is too old, is told which one is needed."""
-        told = subprocess.CompletedProcess((), 0, version, "")
-        monkeypatch.setattr(subprocess, "run", lambda *_command, **_options: told)
+        self.node(version, monkeypatch)
         with pytest.raises(SystemExit, match="Node 18 or newer"):
             require_node()
 
@@ -610,6 +618,5 @@ class TestFetching:
     def test_a_new_node_will_do(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Node 18 and all later ones are taken."""
         for version in ("v18.0.0", "v20.20.2"):
-            told = subprocess.CompletedProcess((), 0, version, "")
-            monkeypatch.setattr(subprocess, "run", lambda *_command, told=told, **_options: told)
+            self.node(version, monkeypatch)
             require_node()

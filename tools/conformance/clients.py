@@ -5,7 +5,7 @@ Decides how our caches are set up for the tests: as they come, but for what `GUE
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -67,14 +67,14 @@ def sender(session: aiohttp.ClientSession) -> Send:
 
 
 @asynccontextmanager
-async def plain_client() -> AsyncIterator[Send]:
+async def plain_client() -> AsyncGenerator[Send, None]:
     """Open aiohttp's client without a cache."""
     async with aiohttp.ClientSession() as session:
         yield sender(session)
 
 
 @asynccontextmanager
-async def caching_client() -> AsyncIterator[Send]:
+async def caching_client() -> AsyncGenerator[Send, None]:
     """Open aiohttp's client with our cache."""
     from asynccache.http import CacheMiddleware
 
@@ -83,14 +83,14 @@ async def caching_client() -> AsyncIterator[Send]:
 
 
 @asynccontextmanager
-async def nothing(origin: str, with_cache: bool) -> AsyncIterator[str]:
+async def nothing(origin: str, with_cache: bool) -> AsyncGenerator[str, None]:
     """Put nothing in front of the origin."""
     del with_cache
     yield origin
 
 
 @asynccontextmanager
-async def web_server(origin: str, with_cache: bool) -> AsyncIterator[str]:
+async def web_server(origin: str, with_cache: bool) -> AsyncGenerator[str, None]:
     """Run aiohttp.web in front of the origin."""
     from asynccache.http import ResponseCache
 
@@ -110,7 +110,7 @@ async def web_server(origin: str, with_cache: bool) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def asgi_server(origin: str, with_cache: bool) -> AsyncIterator[str]:
+async def asgi_server(origin: str, with_cache: bool) -> AsyncGenerator[str, None]:
     """Run uvicorn in front of the origin."""
     import uvicorn
 

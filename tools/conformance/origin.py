@@ -8,7 +8,7 @@ import os
 import re
 import subprocess
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final, TypedDict, cast
@@ -71,7 +71,7 @@ def require_node() -> None:
 
 
 @asynccontextmanager
-async def origin(checkout: Path) -> AsyncIterator[Origin]:
+async def origin(checkout: Path) -> AsyncGenerator[Origin, None]:
     """Run the origin server of a checkout."""
     places = ("test-engine/server/server.mjs", "server/server.mjs")  # of newer and of older revisions
     server = next(place for place in places if (checkout / place).exists())

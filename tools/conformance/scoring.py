@@ -117,21 +117,18 @@ def surprises(ended: Mapping[str, Verdict], explained: Reasons) -> Surprises:
     )
 
 
-def published(saved: Mapping[str, object]) -> Results:
+def published(saved: Mapping[str, bool | list[str]]) -> Results:
     """Read results as the suite saves them: `true`, or a kind of failure and a message."""
     found: Results = {}
     for name, result in saved.items():
-        match result:
-            case True:
-                found[name] = None
-            case [str(kind), *rest]:
-                found[name] = Problem(kind, " ".join(map(str, rest)))
-            case _:
-                found[name] = Problem("Assertion", "")
+        if isinstance(result, bool):
+            found[name] = None if result else Problem("Assertion", "")
+        else:
+            found[name] = Problem(result[0], " ".join(map(str, result[1:])))
     return found
 
 
-def as_published(results: Results) -> dict[str, object]:
+def as_published(results: Results) -> dict[str, bool | list[str]]:
     """Give results as the suite saves them."""
     return {name: True if found is None else list(found) for name, found in results.items()}
 
