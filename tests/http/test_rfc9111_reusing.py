@@ -116,6 +116,7 @@ def test_what_never_changes_is_not_validated_at_a_reload() -> None:
     response = "max-age=60, immutable"
     assert reused(response, 10, "Cache-Control: max-age=0") is FRESH
     assert reused(response, 60, "Cache-Control: max-age=0") is VALIDATE
+    assert reused(response, 60, "Cache-Control: max-age=0, max-stale") is VALIDATE
     assert reused(response, 10, "Cache-Control: no-cache") is VALIDATE
     assert reused(response, 10, "Cache-Control: max-age=0, min-fresh=51") is VALIDATE
 
