@@ -113,6 +113,7 @@ class Arrivals:
         self.awaited = 0
         self.are_there = asyncio.Event()
         self.raised: list[type[BaseException]] = []
+        self.someone_left = asyncio.Event()
 
     def expect(self, number: int) -> asyncio.Event:
         """Give what is set when so many more have come."""
@@ -128,6 +129,9 @@ class Arrivals:
             self.are_there.set()
         try:
             response: web.StreamResponse = await handler(request)
+        except asyncio.CancelledError:
+            self.someone_left.set()
+            raise
         except Exception as error:
             self.raised.append(type(error))
             raise
