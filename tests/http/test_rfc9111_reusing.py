@@ -73,6 +73,13 @@ def test_a_request_may_want_it_fresher(asked: str, expected: Reuse) -> None:
     assert reused("max-age=60", 10, f"Cache-Control: {asked}", policy=LENIENT) is FRESH
 
 
+def test_what_cannot_be_read_allows_and_asks_for_nothing() -> None:
+    """Not even for a second."""
+    for value in ("0", "x"):
+        assert reused("max-age=60", 60.5, f"Cache-Control: max-stale={value}") is VALIDATE
+        assert reused("max-age=60", 59.5, f"Cache-Control: min-fresh={value}") is FRESH
+
+
 def test_no_age_at_all_is_too_much_for_a_request_that_accepts_none() -> None:
     """max-age=0 asks the origin even within the same instant."""
     assert reused("max-age=60", 0, "Cache-Control: max-age=0") is VALIDATE

@@ -84,6 +84,16 @@ def test_must_understand_goes_before_no_store() -> None:
     assert refused(both, asked=("Cache-Control: no-store",)) == Refusal.NO_STORE
 
 
+UNDERSTOOD = [*range(200, 206), *range(300, 304), 305, 307, 308, *range(400, 418), 421, 422, 426, *range(500, 506)]
+
+
+def test_the_statuses_of_the_standard_are_understood() -> None:
+    """All that RFC 9110, 15 defines, and no others."""
+    said = "Cache-Control: max-age=9, must-understand"
+    stored = {status for status in range(200, 600) if refused(said, status=status) is None}
+    assert stored - {206, 304} == set(UNDERSTOOD)
+
+
 def test_a_shared_cache_stores_nothing_private() -> None:
     """A private one does; if only some fields are private, both do."""
     private, some = "Cache-Control: private, max-age=3600", 'Cache-Control: private="set-cookie", max-age=3600'

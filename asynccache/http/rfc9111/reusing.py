@@ -96,8 +96,8 @@ def may_serve_on_error(
         terms: of the response.
         now: seconds since 1970.
         policy: how it is judged.
-        cause: what went wrong. That the origin cannot be reached is leave enough (4.2.4), unless somebody has said for
-            how long it is; an error status needs the leave of the origin, the request or the user.
+    The RFC lets a cache that is cut off from the origin serve what is old without anybody's leave, however old it is
+    (4.2.4); we want to be told for how long, by the origin, the request or the user, as for an error status.
     """
     said = request_directives(request, policy)
     if terms.must_revalidate and not terms.stale_if_error:
@@ -107,7 +107,7 @@ def may_serve_on_error(
     asked = 0 if terms.must_revalidate else said.seconds("stale-if-error") or 0
     if now < terms.fresh_until + max(terms.stale_if_error, asked):
         return True
-    return cause == "disconnected" and not (terms.must_revalidate or terms.stale_if_error or asked)
+    return cause == "disconnected" and not (terms.stale_if_error or asked)
 
 
 def vary_names(fields: Fields, policy: Policy, headers: Headers) -> tuple[str, ...] | None:
