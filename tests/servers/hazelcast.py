@@ -3,6 +3,7 @@
 import os
 import socket
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -60,14 +61,18 @@ def jar() -> Path:
 
 
 def fetch(folder: Path) -> None:
-    """Let Maven put the jar into a folder."""
+    """Let Maven put the jar into a folder: whole, or not at all, as another test run may look there meanwhile."""
     maven = program("mvn", f"on Debian and Ubuntu: apt-get install maven; or set {JAR_VARIABLE} to hazelcast-*.jar")
     words = [maven, "-q", "-B", "dependency:copy", f"-Dartifact=com.hazelcast:hazelcast:{VERSION}"]
-    done = subprocess.run(
-        [*words, f"-DoutputDirectory={folder}"], capture_output=True, text=True, timeout=300, check=False
-    )
-    if done.returncode:
-        missing("the jar of Hazelcast", f"Maven has failed, set {JAR_VARIABLE}; it said: {done.stdout[-500:]}")
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder) as desk:
+        done = subprocess.run(
+            [*words, f"-DoutputDirectory={desk}"], capture_output=True, text=True, timeout=300, check=False
+        )
+        if done.returncode:
+            missing("the jar of Hazelcast", f"Maven has failed, set {JAR_VARIABLE}; it said: {done.stdout[-500:]}")
+        for path in Path(desk).glob("*.jar"):
+            path.replace(folder / path.name)
 
 
 class HazelcastMember(Server):
