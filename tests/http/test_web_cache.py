@@ -189,6 +189,16 @@ async def test_an_error_is_an_error() -> None:
     assert reply.text == "answer 2"
 
 
+async def test_an_error_is_not_hidden_by_what_is_old(clock: ManualClock) -> None:
+    """Without stale-if-error, what a handler raises is raised, though something old is there."""
+    handler = Counting("max-age=60")
+    async with ResponseCache(clock=clock) as cache, serving(cache, {"/": handler.answer}) as site:
+        await site.get()
+        clock.advance(100)
+        handler.error = RuntimeError("down")
+        assert (await site.get()).status == 500
+
+
 async def test_an_old_response_stands_in_for_an_error(clock: ManualClock) -> None:
     """With stale-if-error, an old response is served if the handler raises, until that time is over."""
     handler = Counting("max-age=60, stale-if-error=100")

@@ -109,6 +109,8 @@ async def _send_own(answer: Answer, run: AsgiRun, receive: Receive | None, send:
         receive: tells of a disconnect; None if the application listens itself.
         send: to the client.
     """
+    if run.error is not None:
+        raise run.error
     body = BodyReader(answer) if answer.spool is not None else None
     chunks = run.body.read() if body is None else body.read()
     is_sent = False

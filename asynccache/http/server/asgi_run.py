@@ -52,6 +52,7 @@ class AsgiRun:
         headers: of the response, as they were sent.
         body: comes piece by piece.
         whole: all of the body, if it was waited for and is there.
+        error: what the application has raised instead of a response.
     """
 
     def __init__(self, app: App, scope: Scope, receive: Receive | None, *, wants_whole: bool = False) -> None:
@@ -68,6 +69,7 @@ class AsgiRun:
         self.headers: list[tuple[bytes, bytes]] = []
         self.body = Pieces()
         self.whole: bytes | None = None
+        self.error: Exception | None = None
         self.is_discarded = False
 
     @property

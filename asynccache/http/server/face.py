@@ -4,9 +4,9 @@ Decides nothing about requests: see `handlers` for aiohttp.web and `asgi` for ev
 """
 
 from collections.abc import Iterable
-from typing import Any, Final, Self
+from typing import Any, Final
 
-from asynccache.http.counts import HttpStats
+from asynccache.http.face import CacheFace
 from asynccache.http.options import HTTP_OPTIONS, BuiltCache, HttpCacheOptions, build_cache
 from asynccache.http.rules import Rule
 from asynccache.http.tasks import OwnedTasks
@@ -32,7 +32,7 @@ class ServerCacheOptions(HttpCacheOptions, total=False):
 _OWN: Final = frozenset({"etag", "tag_header"})
 
 
-class ServerCache:
+class ServerCache(CacheFace):
     """A shared cache (RFC 9111, 1) that its owner can talk to."""
 
     def __init__(self, store: Store | str | None, options: ServerCacheOptions) -> None:
@@ -43,7 +43,7 @@ class ServerCache:
         self._adds_etags = bool(options.get("etag", False))
         self._tag_header = _read_tag_header(options.get("tag_header", TAG_HEADER))
         _refuse_methods(options)
-        self._built: BuiltCache = self._build(store, name, shared)
+        super().__init__(self._build(store, name, shared))
         self._runs = OwnedTasks()
 
     def _build(self, store: Store | str | None, name: str, options: HttpCacheOptions) -> BuiltCache:
@@ -63,39 +63,11 @@ class ServerCache:
                 raise TypeError(f'a tag is a string, as in purge_tags("product:1"), not {tag!r}')
         await self._built.cache.purge(tags)
 
-    async def invalidate(self, *urls: str) -> None:
-        """Let no response of these URLs be used any more; all their variants are meant.
-
-        Args:
-            urls: as clients ask for them, from the scheme on: `str(request.url)` is one.
-
-        Raises:
-            ValueError: a URL is not absolute.
-        """
-        for url in urls:
-            if "://" not in url:
-                raise ValueError(f"write the whole URL, as in invalidate('https://shop.example/1'), not {url!r}")
-        await self._built.cache.invalidate(*urls)
-
-    async def clear(self) -> None:
-        """Let no response of this namespace be used any more, in no process that shares the store."""
-        await self._built.cache.clear()
-
-    def stats(self) -> HttpStats:
-        """Give what was counted since the cache was made; a copy."""
-        return self._built.stats()
-
     async def aclose(self) -> None:
         """End what is fetched behind, and close the store if it was made here. From now on, handlers answer."""
         self._is_closed = True
         await self._runs.drain(cancel=True)
-        await self._built.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.aclose()
+        await super().aclose()
 
 
 def _refuse_methods(options: ServerCacheOptions) -> None:

@@ -204,7 +204,7 @@ async def _own_response(answer: Answer, arrival: WebArrival) -> web.StreamRespon
     """Give the one whose request it was what the handler has made of it.
 
     Raises:
-        web.HTTPException: the handler has raised it.
+        Exception: what the handler has raised, be it a response or not.
     """
     if answer.spool is not None:
         sink = NullSink()
@@ -216,6 +216,6 @@ async def _own_response(answer: Answer, arrival: WebArrival) -> web.StreamRespon
     native = arrival.native if arrival.sending is None else await arrival.sending
     if isinstance(native, web.StreamResponse) and not native.prepared:
         native.headers.extend(extra_lines(answer))
-    if isinstance(native, web.HTTPException):
+    if isinstance(native, Exception):
         raise native
     return cast("web.StreamResponse", native)

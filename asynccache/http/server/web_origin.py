@@ -104,11 +104,17 @@ class WebOrigin:
         """Run the handler, with these fields in the place of those that have the same names."""
         request = changed(self.request, lines, without)
         asked = self.clock()
-        if self.context is None and asyncio.current_task() is self.caller:
-            native = await _returned(self.handler, request)
-            give_back(request, self.request)
-            return await self._arrival(request, native, asked)
-        return await self._run_apart(request, asked)
+        try:
+            if self.context is None and asyncio.current_task() is self.caller:
+                native = await _returned(self.handler, request)
+                give_back(request, self.request)
+                return await self._arrival(request, native, asked)
+            return await self._run_apart(request, asked)
+        except Exception as error:
+            if self.context is not None:
+                raise
+            # The origin was there, and has failed: what may be served instead is what it says about errors.
+            return WebArrival(Response(500, Fields(), asked, self.clock()), error)
 
     def later(self) -> "WebOrigin":
         """Give a way to the same handler with a copy of the request, without conditions, range and connection."""
@@ -151,7 +157,7 @@ class WebOrigin:
     async def _arrival(self, request: web.Request, native: Any, asked: float) -> WebArrival:
         body = await whole_body(native)
         if not isinstance(native, web.StreamResponse):  # aiohttp says what is wrong with that
-            return WebArrival(Response(500, Fields(), asked, self.clock()), native, is_upgrade=True)
+            return WebArrival(Response(500, Fields(), asked, self.clock()), native)
         tags = self._tags(request, native)
         if body is not None and (names := (*self.told.vary, *narrowing(native.headers, self.told.policy))):
             native.headers.add("Vary", ", ".join(names))
