@@ -1,6 +1,6 @@
 """What is tested: clients, and servers in front of the origin, each with our cache or without any.
 
-Decides how our caches are set up for the tests: as they come, but for what `GUESSED` says.
+Decides how our caches are set up for the tests: as they come, but for what `AS_PROXIES_DO` says.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ from aiohttp import web
 from multidict import CIMultiDict
 from yarl import URL
 
+from asynccache.http.options import HttpCacheOptions
 from tools.conformance.proxy import Application, Forwarder, asgi_gateway, gateway
 from tools.conformance.replies import FetchHeaders, Reply, decoded
 from tools.conformance.steps import Ask, OpenClient, Send
@@ -23,8 +24,9 @@ from tools.conformance.suite import Mode
 
 LOOPBACK: Final = "127.0.0.1"
 THREADS: Final = 64
-GUESSED: Final = 0.1
-"""What the RFC suggests, and proxies do; our caches on servers guess no lifetimes unless they are told to."""
+AS_PROXIES_DO: Final[HttpCacheOptions] = {"heuristic_fraction": 0.1, "stale_if_error": 60}
+"""What our caches on servers do only if they are told to: guess how long a response is fresh, and serve an old one if
+the origin fails."""
 
 OpenServer: TypeAlias = Callable[[str, bool], AbstractAsyncContextManager[str]]
 """Puts something in front of the origin of that URL, with our cache or without; gives its own URL."""
@@ -95,7 +97,7 @@ async def web_server(origin: str, with_cache: bool) -> AsyncGenerator[str, None]
     from asynccache.http import ResponseCache
 
     with ThreadPoolExecutor(THREADS) as threads:
-        cache = ResponseCache(heuristic_fraction=GUESSED)
+        cache = ResponseCache(**AS_PROXIES_DO)
         app = web.Application(middlewares=[gateway, cache] if with_cache else [gateway])
         app.cleanup_ctx.append(cache.cleanup_ctx)
         app.router.add_route("*", "/{anything:.*}", Forwarder(origin, threads).handle)
@@ -119,7 +121,7 @@ async def asgi_server(origin: str, with_cache: bool) -> AsyncGenerator[str, None
         if with_cache:
             from asynccache.http import ASGICacheMiddleware
 
-            app = ASGICacheMiddleware(app, heuristic_fraction=GUESSED)
+            app = ASGICacheMiddleware(app, **AS_PROXIES_DO)
         # The origin tells its own date, or none if a test wants none.
         config = uvicorn.Config(
             asgi_gateway(app),

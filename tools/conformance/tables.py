@@ -45,8 +45,9 @@ about something that RFC 9111 says a cache must do or must not do; an *optimal* 
 have reused; a *check* asks how a cache behaves where the standard leaves it free, so that *no* is as good an answer
 as *yes*. A test that depends on another counts only if that one passes too.
 
-Four things are tested, all without options, but that the caches on servers are told `heuristic_fraction=0.1`: to guess
-how long a response is fresh that does not say it, as the clients' caches and proxies do.
+Four things are tested. The clients' caches have no options; those on servers are told to do what proxies do: to guess
+how long a response is fresh that does not say it (`heuristic_fraction=0.1`), and to serve an old one if the origin fails
+(`stale_if_error=60`).
 
 - **client**: `CacheMiddleware` in an `aiohttp.ClientSession`, with the tests for the private caches of browsers.
 - **client, further tests**: likewise, with tests that browsers are spared because `fetch()` takes conditional requests
