@@ -7,6 +7,7 @@ request it was: the others ask for themselves, all at once, and whoever asks for
 
 import asyncio
 import contextvars
+import threading
 from typing import Any, Final, TypeAlias
 
 from asynccache.core.lru import LRUCache
@@ -24,6 +25,9 @@ from asynccache.protocols import MISSING, Missing
 _TELLING: Final = (*CONDITIONS, "range", "cache-control", "pragma")
 _REMEMBERED: Final = 4_096
 """For how many URLs it is remembered that nothing can be shared."""
+
+_ATTEMPTS: Final = 3
+"""How often one waits for somebody else's request before one sends one's own."""
 
 Key: TypeAlias = tuple[object, ...]
 
@@ -76,6 +80,7 @@ class Collapsing:
         )
         self._plan = Plan(name=name, load=self._send)
         self._arriving: PerLoop[dict[Key, Coming]] = PerLoop(dict)
+        self._lock = threading.Lock()
         self._unshared: LRUCache[str, None] = LRUCache(_REMEMBERED)
 
     async def send(self, errand: Errand) -> Landing:
@@ -84,13 +89,15 @@ class Collapsing:
         Raises:
             Exception: what the origin, or the way there, raised.
         """
-        if errand.key in self._unshared:
+        if errand.key in self._unshared or not _may_be_kept(errand):
             return await self.send_alone(errand)
         key = self._key(errand)
         landing: Landing | None = None
-        for _ in range(2):
+        for _ in range(_ATTEMPTS):
             landing = self._arriving_for(key) or await self._fly(key, errand)
-            if landing is None or landing.leader is errand or self._may_share(landing, errand):
+            if landing is None:
+                continue
+            if landing.leader is errand or self._may_share(landing, errand):
                 break
             if isinstance(landing, Passed) or selects(errand.request.headers, landing.stored):
                 landing = None
@@ -143,7 +150,8 @@ class Collapsing:
         errand.leads = True
         errand.landing = landing = await self._forwarding.go(errand)
         if _is_plain(errand) and not self._may_share(landing, errand):
-            self._unshared.put(errand.key, None)
+            with self._lock:
+                self._unshared.put(errand.key, None)
         if isinstance(landing, Coming):
             self._note_arriving(key, landing)
         if errand.is_gone:
@@ -166,7 +174,8 @@ class Collapsing:
         errand.leads = True
         errand.landing = landing = await self._forwarding.go(errand)
         if self._may_share(landing, errand):
-            self._unshared.pop(errand.key, None)
+            with self._lock:
+                self._unshared.pop(errand.key, None)
         return landing
 
     def _let_go(self, errand: Errand) -> None:
@@ -177,6 +186,11 @@ class Collapsing:
             landing.spool.expect_no_leader()
         elif isinstance(landing, Passed):
             landing.arrival.discard()
+
+
+def _may_be_kept(errand: Errand) -> bool:
+    """Whether what comes could be anybody else's answer at all."""
+    return errand.request.method != "HEAD" and not rfc9111.forbids_storing(errand.request, errand.policy)
 
 
 def _is_plain(errand: Errand) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import replace
 from typing import Any
 
+from asynccache.errors import StoreError
 from asynccache.http import ranges, rfc9111
 from asynccache.http.exchange import Arrival, Lines
 from asynccache.http.message import Headers, Response
@@ -45,13 +46,17 @@ async def _written(
 ) -> StoredResponse:
     """Write two parts as one; give the newer part alone if that fails."""
     writer = store.begin_body(ttl)
-    bodies = {"held": held.body, "received": received.body}
-    async for chunk in _pieces(store, both.pieces, bodies):
-        if not await writer.write(chunk):
-            await writer.abandon()
-            return received
-    body = await writer.finish()
+    body: Body | None = None
+    try:
+        async for chunk in _pieces(store, both.pieces, {"held": held.body, "received": received.body}):
+            if not await writer.write(chunk):
+                break
+        else:
+            body = await writer.finish()
+    except StoreError:  # a piece of what was kept has gone
+        body = None
     if body is None:
+        await writer.abandon()
         return received
     fields = rfc9111.updated_fields(held.fields, received.fields)
     if both.is_whole:

@@ -9,7 +9,6 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import replace
 
-from asynccache.flight.drain import drain
 from asynccache.http import rfc9111
 from asynccache.http.background import Background
 from asynccache.http.collapsing import Collapsing
@@ -128,7 +127,7 @@ class HttpCache:
             spool = await open_body(self.store, answer.body, answer.first, answer.last)
             if spool is None:
                 return False
-            self._tasks.own(spool.start())
+            self._tasks.own(spool.start(), is_wanted=lambda: spool.is_wanted)
             answer.spool = spool
         return True
 
@@ -216,8 +215,7 @@ class HttpCache:
         )
 
     async def aclose(self) -> None:
-        """End what is fetched behind."""
-        await drain(self._collapsing.flights, cancel=True, everywhere=True)
+        """End what is fetched behind. Callers who are waiting, or reading, are served to the end."""
         await self._tasks.drain(cancel=True)
 
 

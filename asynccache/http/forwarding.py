@@ -5,7 +5,7 @@ of what is kept, or put aside for an old response that may be served instead. It
 that no caller's cancellation reaches.
 """
 
-from typing import Final, Literal
+from typing import Final
 
 from asynccache.http import rfc9111
 from asynccache.http.combining import Beginning, joined
@@ -47,7 +47,7 @@ class Forwarding:
             if beginning is not None and arrival.response.status in {206, 416}:
                 arrival = beginning.completed_by(arrival) or await self._again(errand, arrival)
         except Exception:
-            old = self._old(errand, None, "disconnected")
+            old = self._old(errand, None)
             if old is None:
                 raise
             return old
@@ -96,7 +96,7 @@ class Forwarding:
             if landing is not None:
                 return landing
             return await self.take(errand, await self._again(errand, arrival))  # what it confirms has gone meanwhile
-        if response.status in _FAILED and (old := self._old(errand, response.status, "status")) is not None:
+        if response.status in _FAILED and (old := self._old(errand, response.status)) is not None:
             arrival.discard()
             return old
         if request.method == "HEAD":
@@ -132,15 +132,19 @@ class Forwarding:
 
         async def done(is_written: bool) -> None:
             body = await writer.finish() if is_written else None
-            kept = stored.with_body(body) if body is not None else None
-            if kept is not None and kept.span is not None:
-                kept = await joined(self._store, errand.found, kept, ttl)
-            if kept is not None:
-                await self._store.keep(errand.key, errand.found, kept, ttl=ttl)
+            if body is not None:
+                await self._keep(errand, stored.with_body(body), ttl)
 
         spool = Spool(arrival.chunks(), writer=writer, done=done, let_go=arrival.discard, length=_length_of(response))
-        self._tasks.own(spool.start())
+        self._tasks.own(spool.start(), is_wanted=lambda: spool.is_wanted)
         return Coming(errand, stored, terms, arrival, spool)
+
+    async def _keep(self, errand: Errand, received: StoredResponse, ttl: float) -> None:
+        kept = await joined(self._store, errand.found, received, ttl) if received.span is not None else received
+        if kept is None or kept.body is not received.body:
+            self._store.let_go(received.body)
+        if kept is not None:
+            await self._store.keep(errand.key, errand.found, kept, ttl=ttl)
 
     def _time_to_keep(self, terms: rfc9111.Terms) -> float:
         """Say for how long a response can be served; the store adds the time in which it can be validated."""
@@ -187,12 +191,12 @@ class Forwarding:
 
     # --- what is served instead -----------------------------------------------------------------------------------
 
-    def _old(self, errand: Errand, status: int | None, cause: Literal["status", "disconnected"]) -> Kept | None:
+    def _old(self, errand: Errand, status: int | None) -> Kept | None:
         """Give an old response to be served, if there is one, and it may be (RFC 9111, 4.2.4; RFC 5861, 4)."""
         if errand.kept is None:
             return None
         stored, terms = errand.kept
-        if not rfc9111.may_serve_on_error(errand.request, terms, self._clock(), errand.policy, cause):
+        if not rfc9111.may_serve_on_error(errand.request, terms, self._clock(), errand.policy):
             return None
         return Kept(errand, stored, terms, status, is_old=True)
 

@@ -30,8 +30,9 @@ class Policy:
         stale_while_revalidate: for responses that do not say it themselves.
         stale_if_error: likewise.
         ignore: what is not looked at.
-        identity: request fields, in lower case, that tell users apart: unless it is `public`, a response is reused only
-            for a request in which they are the same.
+        identity: request fields, in lower case, that tell users apart: unless it is `public`, a response that was asked
+            for with some of them is reused only for requests in which these are the same. What was asked for without
+            any of them is for everybody.
     """
 
     shared: bool = False

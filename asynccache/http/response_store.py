@@ -239,6 +239,10 @@ class ResponseStore:
         """
         return BodyWriter(self._bodies, min(ttl + self._retention, MARK_TTL) + TOMBSTONE_TTL)
 
+    def let_go(self, body: Body) -> None:
+        """Delete a body that was written, and that no response will be stored with."""
+        self._bodies.let_go([body])
+
     def read(self, body: Body, first: int = 0, last: int | None = None) -> AsyncGenerator[bytes, None]:
         """Give a body, or a part of it, piece by piece; the next one is asked for while one is used.
 

@@ -109,6 +109,11 @@ class Spool:
         return self._window is not None and self._error is None
 
     @property
+    def is_wanted(self) -> bool:
+        """Whether somebody waits for it, and not only the store."""
+        return any(not isinstance(sink, NullSink) for sink in self._sinks)
+
+    @property
     def is_read(self) -> bool:
         """Whether somebody reads it."""
         return bool(self._sinks)

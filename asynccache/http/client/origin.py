@@ -3,7 +3,6 @@
 Decides what is sent in a cache's own name (validators), and what of a response is the cache's to know.
 """
 
-import weakref
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
@@ -26,8 +25,7 @@ class ClientArrival:
     tags: tuple[str, ...] = ()
 
     def __init__(self, native: ClientResponse, request_time: float, response_time: float, *, decodes: bool) -> None:
-        self.native: ClientResponse | None = native
-        self._known = weakref.ref(native)
+        self.native = native
         fields = Fields(native.headers.items())
         self.response = Response(native.status, fields, request_time, response_time, native.reason or "")
         codings = {coding.strip().lower() for line in fields.getall("content-encoding") for coding in line.split(",")}
@@ -41,15 +39,9 @@ class ClientArrival:
         while chunk := await self._payload.readany():
             yield chunk
 
-    def hand_over(self) -> None:
-        """The response is its caller's: if that forgets it, so do we, and its connection is closed."""
-        self.native = None
-
     def discard(self) -> None:
         """Let go of it; its connection is used again if there was no body left."""
-        native = self._known()
-        if native is not None:
-            ClientResponse.release(native)
+        ClientResponse.release(self.native)
 
 
 class ClientOrigin:

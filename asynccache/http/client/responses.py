@@ -121,8 +121,13 @@ class CachedResponse(ClientResponse):
         """What the cache did."""
         return self._answer.cache_status
 
-    def say(self, answer: Answer) -> None:
-        """Be what the cache answers."""
+    @property
+    def connection(self) -> Any:
+        """None: it has no connection. While its body is on its way, what can be told to call back at its end."""
+        return self._sink if not self._closed else None
+
+    def say(self, answer: Answer, timer: BaseTimerContext) -> None:
+        """Be what the cache answers; a body that is on its way has the time that its request has."""
         self._answer = answer
         self.from_cache = answer.kind in _KEPT and answer.age is not None
         self.version = HttpVersion11
@@ -131,7 +136,8 @@ class CachedResponse(ClientResponse):
         body = answer.body
         if answer.spool is not None:
             self._closed = False
-            self._spool, self._sink = answer.spool, StreamSink(self._loop)
+            self._spool, self._sink = answer.spool, StreamSink(self._loop, timer)
+            self._sink.add_callback(self._end)
             self._stream = self._sink.reader
             answer.spool.attach(self._sink)
         elif body is None or isinstance(body, ChunkedBody):
@@ -139,6 +145,9 @@ class CachedResponse(ClientResponse):
         else:
             content = body.content
             self._body = content if answer.last is None else content[answer.first : answer.last + 1]
+
+    def _end(self) -> None:
+        self._closed = True
 
     def close(self) -> None:
         """Read no more."""
@@ -161,7 +170,9 @@ class CachedResponse(ClientResponse):
         self._released = True
 
     def __del__(self, _warnings: Any = None) -> None:
-        self._leave()  # nobody can read it any more
+        if self._spool is not None and self._sink is not None and not self._loop.is_closed():
+            # Nobody can read it any more. Garbage may be collected in any thread.
+            self._loop.call_soon_threadsafe(self._spool.leave, self._sink)
 
 
 class _Nothing:
@@ -213,7 +224,7 @@ def response_of(
 ) -> CachedResponse:
     """Make a response for a request of what the cache answers."""
     response = made(request.method, request.original_url, **_arguments(request, loop))
-    response.say(answer)
+    response.say(answer, request._timer)  # pyright: ignore[reportPrivateUsage]  # the one that its session waits by
     return response
 
 

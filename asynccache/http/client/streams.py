@@ -4,6 +4,7 @@ Decides how much a reader may leave unread before it is waited for.
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, Final, cast
 
 from aiohttp import StreamReader
@@ -27,6 +28,7 @@ class StreamSink:
         self._reading_paused = False
         self._room: asyncio.Future[None] | None = None
         self._loop = loop
+        self._at_end: list[Callable[[], object]] = []
         self.reader = StreamReader(cast("Any", self), _LIMIT, timer=timer, loop=loop)
 
     def feed(self, chunk: bytes) -> None:
@@ -37,11 +39,13 @@ class StreamSink:
     def finish(self) -> None:
         """That was all."""
         self.reader.feed_eof()
+        self._end()
 
     def fail(self, error: BaseException) -> None:
         """The rest will not come."""
         if self.reader.exception() is None:
             self.reader.set_exception(error)
+        self._end()
 
     async def wait_for_room(self) -> None:
         """Return as soon as not too much lies unread."""
@@ -62,6 +66,19 @@ class StreamSink:
     def leave(self) -> None:
         """The reader has gone: nobody waits for it any more."""
         self.resume_reading()
+        self._end()
+
+    def add_callback(self, callback: Callable[[], object]) -> None:
+        """Have a function called when the body has come, or its reader has gone: as a connection does that is released.
+
+        That is how aiohttp ends a request's time limit.
+        """
+        self._at_end.append(callback)
+
+    def _end(self) -> None:
+        callbacks, self._at_end = self._at_end, []
+        for callback in callbacks:
+            callback()
 
 
 def stream_of(content: bytes, loop: asyncio.AbstractEventLoop) -> StreamReader:

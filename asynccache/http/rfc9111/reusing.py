@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from enum import Enum, auto
 from math import inf
-from typing import Literal
 
 from asynccache.http.fields import Directives
 from asynccache.http.message import Fields, Headers, Request
@@ -86,9 +85,7 @@ def _is_choosy(said: Directives) -> bool:
     return "max-age" in said or "min-fresh" in said or "max-stale" in said
 
 
-def may_serve_on_error(
-    request: Request, terms: Terms, now: float, policy: Policy, cause: Literal["status", "disconnected"]
-) -> bool:
+def may_serve_on_error(request: Request, terms: Terms, now: float, policy: Policy) -> bool:
     """Tell whether an old response may answer because the origin failed (4.2.4; RFC 5861, 4).
 
     Args:
@@ -96,6 +93,7 @@ def may_serve_on_error(
         terms: of the response.
         now: seconds since 1970.
         policy: how it is judged.
+
     The RFC lets a cache that is cut off from the origin serve what is old without anybody's leave, however old it is
     (4.2.4); we want to be told for how long, by the origin, the request or the user, as for an error status.
     """
@@ -105,9 +103,7 @@ def may_serve_on_error(
     if "no-cache" in said or "no-store" in said or _is_choosy(said):
         return False
     asked = 0 if terms.must_revalidate else said.seconds("stale-if-error") or 0
-    if now < terms.fresh_until + max(terms.stale_if_error, asked):
-        return True
-    return cause == "disconnected" and not (terms.stale_if_error or asked)
+    return now < terms.fresh_until + max(terms.stale_if_error, asked)
 
 
 def vary_names(fields: Fields, policy: Policy, headers: Headers) -> tuple[str, ...] | None:
