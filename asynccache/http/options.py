@@ -6,7 +6,7 @@ the cache, one that was given is not.
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from datetime import timedelta
 from typing import Any, Final, TypedDict, Unpack
 
@@ -105,18 +105,6 @@ class BuiltCache:
     rules: Rules
     clock: WallClock
     opened: Store | None
-
-    def stats(self) -> HttpStats:
-        """Give what was counted since the cache was made; a copy."""
-        wrong = self.cache.store.counts
-        return replace(
-            self.cache.counts,
-            store_errors=wrong.errors,
-            bad_records=wrong.unreadable.total(),
-            lost_bodies=wrong.lost,
-            too_large=wrong.too_large,
-            overtaken=wrong.overtaken,
-        )
 
     async def aclose(self) -> None:
         """End what is under way, and close the store if it was made for this cache."""

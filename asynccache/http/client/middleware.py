@@ -5,7 +5,7 @@ Decides which requests concern a cache at all, and what of a request is part of 
 
 import asyncio
 import hashlib
-from typing import Final, Self, Unpack
+from typing import Final, Unpack
 
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 from aiohttp.payload import BytesPayload
@@ -14,9 +14,10 @@ from yarl import URL
 from asynccache.http import rfc9111
 from asynccache.http.client.origin import ClientArrival, ClientOrigin, give_back, teed
 from asynccache.http.client.responses import CachedResponse, TeedResponse, cached_class, response_of
-from asynccache.http.counts import HttpStats
 from asynccache.http.directives import current_directives
 from asynccache.http.exchange import Answer
+from asynccache.http.face import CacheFace
+from asynccache.http.iris import as_sent
 from asynccache.http.message import Request
 from asynccache.http.options import HttpCacheOptions, build_cache
 from asynccache.http.status import CacheStatus
@@ -26,7 +27,7 @@ _UNDECODED: Final = "undecoded"
 """In the key of a session that leaves bodies as they come: its octets are other ones."""
 
 
-class CacheMiddleware:
+class CacheMiddleware(CacheFace):
     """Caches what an `aiohttp.ClientSession` fetches, as a private cache does (RFC 9111).
 
     Give it to a session as the last of its middlewares: `ClientSession(middlewares=(cache,))`. One cache can serve many
@@ -46,7 +47,7 @@ class CacheMiddleware:
     """
 
     def __init__(self, store: Store | str | None = None, **options: Unpack[HttpCacheOptions]) -> None:
-        self._built = build_cache(store, shared=False, name="CacheMiddleware", **options)
+        super().__init__(build_cache(store, shared=False, name="CacheMiddleware", **options))
         self._cache = self._built.cache
         self._clock = self._cache.clock
 
@@ -70,10 +71,9 @@ class CacheMiddleware:
 
     def _response(self, answer: Answer, request: ClientRequest) -> ClientResponse:
         arrival = answer.arrival
-        if not isinstance(arrival, ClientArrival) or arrival.native is None:
+        if not isinstance(arrival, ClientArrival):
             return response_of(cached_class(request.response_class), request, answer, asyncio.get_running_loop())
         native = arrival.native
-        arrival.hand_over()
         if isinstance(native, TeedResponse):
             native.cache_status = answer.cache_status
             if answer.spool is not None:
@@ -82,37 +82,8 @@ class CacheMiddleware:
                 give_back(native.content, arrival.timer)
         return native
 
-    # --- control ----------------------------------------------------------------------------------------------------
-
-    async def invalidate(self, *urls: str | URL) -> None:
-        """Let nothing that is kept for these URLs be used any more, and nothing that is on its way be kept.
-
-        Raises:
-            ValueError: a URL is not absolute.
-        """
-        known = [str(url) for url in urls]
-        for url in known:
-            if "://" not in url:
-                raise ValueError(f"write the whole URL, as in invalidate('https://shop.example/1'), not {url!r}")
-        await self._cache.invalidate(*known)
-
-    async def clear(self) -> None:
-        """Do the same for all URLs."""
-        await self._cache.clear()
-
-    def stats(self) -> HttpStats:
-        """Tell what became of requests so far."""
-        return self._cache.stats()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.aclose()
-
-    async def aclose(self) -> None:
-        """End what is fetched behind, and close the store if the cache has opened it."""
-        await self._built.aclose()
+    def _as_sent(self, url: str) -> str | None:
+        return as_sent(str(URL(url)))  # a session makes this of it: `/a/../b` is asked for as `/b`
 
 
 def cache_status(response: ClientResponse) -> CacheStatus | None:

@@ -1,0 +1,68 @@
+"""What all HTTP caches have in common for their owners, on whichever side of HTTP they stand.
+
+Decides what counts as a URL to be invalidated. It knows no framework.
+"""
+
+from typing import Protocol, Self
+
+from asynccache.http.counts import HttpStats
+from asynccache.http.iris import as_sent
+from asynccache.http.options import BuiltCache
+
+
+class Url(Protocol):
+    """A URL that is no string, such as those of yarl, Starlette and httpx: `str()` writes it out."""
+
+    @property
+    def scheme(self) -> str:
+        """What it begins with."""
+        ...
+
+
+class CacheFace:
+    """An HTTP cache as its owner talks to it: the base of all of them."""
+
+    def __init__(self, built: BuiltCache) -> None:
+        self._built = built
+
+    async def invalidate(self, *urls: str | Url) -> None:
+        """Let nothing that is kept for these URLs be used any more, and nothing that is on its way be kept.
+
+        Args:
+            urls: whole ones, from the scheme on, with the query. All variants of each are meant.
+
+        Raises:
+            TypeError: one is no URL.
+            ValueError: one is not whole.
+        """
+        await self._built.cache.invalidate(*[self._written(url) for url in urls])
+
+    async def clear(self) -> None:
+        """Do the same for all URLs of the namespace, in every process that shares the store."""
+        await self._built.cache.clear()
+
+    def stats(self) -> HttpStats:
+        """Give what was counted since the cache was made; a copy."""
+        return self._built.cache.stats()
+
+    async def aclose(self) -> None:
+        """End what is fetched behind, and close the store if the cache has opened it."""
+        await self._built.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    def _written(self, url: str | Url) -> str:
+        if not isinstance(url, str) and not hasattr(url, "scheme"):
+            raise TypeError(f"a URL is a string, as in invalidate('https://shop.example/1'), not {url!r}")
+        sent = self._as_sent(url) if isinstance(url, str) else as_sent(str(url))
+        if sent is None:
+            raise ValueError(f"write the whole URL, as in invalidate('https://shop.example/1'), not {str(url)!r}")
+        return sent
+
+    def _as_sent(self, url: str) -> str | None:
+        """Give a URL as clients send it that somebody has written; None if it is not whole."""
+        return as_sent(url)
