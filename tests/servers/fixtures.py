@@ -34,14 +34,42 @@ ENGINES: Final = {
 """What the fixtures below give."""
 
 
+BY_PARAMETER: Final = {
+    "redis": RedisServer,
+    "valkey": RedisServer,
+    "cluster": RedisCluster,
+    "sentinel": RedisSentinel,
+    "memcached": MemcachedNodes,
+    "hazelcast": HazelcastMembers,
+}
+"""What a fixture gives that is told so by its parameter, and asks for the engine's own fixture then."""
+
+
 def engines_of(item: pytest.Item) -> set[type]:
-    """The engines that a test asks for, or starts in its own body."""
+    """The engines that a test asks for, chooses by a fixture's parameter, or starts in its own body."""
     if not isinstance(item, pytest.Function):
         return set()
-    code = getattr(item.function, "__code__", None)
-    named = set(code.co_names) if code else set()
     asked = {kind for fixture, kind in ENGINES.items() if fixture in item.fixturenames}
-    return asked | {kind for kind in ENGINES.values() if kind.__name__ in named}
+    begun = {kind for kind in ENGINES.values() if kind.__name__ in names_in(item.function)}
+    return asked | chosen_by(item) | begun
+
+
+def chosen_by(item: pytest.Function) -> set[type]:
+    """The engines that a test's parameters name to fixtures that look for other fixtures by name."""
+    call = getattr(item, "callspec", None)
+    return {
+        BY_PARAMETER[value]
+        for fixture, value in (call.params if call else {}).items()
+        if isinstance(value, str) and value in BY_PARAMETER
+        for definition in item._fixtureinfo.name2fixturedefs.get(fixture, ())
+        if "getfixturevalue" in names_in(definition.func)
+    }
+
+
+def names_in(function: object) -> tuple[str, ...]:
+    """The names that a function's own body uses."""
+    code = getattr(function, "__code__", None)
+    return code.co_names if code else ()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
