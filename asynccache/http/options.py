@@ -116,12 +116,7 @@ class BuiltCache:
 
 
 def build_cache(
-    store: Store | str | None,
-    *,
-    shared: bool,
-    name: str,
-    kind_of_rules: type[Rules] = Rules,
-    **options: Unpack[HttpCacheOptions],
+    store: Store | str | None, *, shared: bool, name: str, **options: Unpack[HttpCacheOptions]
 ) -> BuiltCache:
     """Make what stands behind a client's or a server's cache.
 
@@ -129,7 +124,6 @@ def build_cache(
         store: keeps the responses; a URL has one opened, None makes one in memory.
         shared: whether different users are served from it (RFC 9111, 1).
         name: what errors call the cache.
-        kind_of_rules: what is made of the rules.
         **options: see `HttpCacheOptions`.
 
     Raises:
@@ -140,7 +134,7 @@ def build_cache(
     if store is not None and "max_bytes" in options:
         raise ValueError("max_bytes is of the store in memory that a cache has for itself: leave it out with another")
     policy = read_policy(shared, options)
-    rules = kind_of_rules(policy, _read_rules(options.get("rules", ())))
+    rules = Rules(policy, _read_rules(options.get("rules", ())))
     max_bytes = _size("max_bytes", options.get("max_bytes", MAX_BYTES))
     max_body = options.get("max_body")
     if max_body is None:

@@ -14,7 +14,7 @@ from asynccache.http.server.asgi_origin import AsgiOrigin, encoded, fields_of
 from asynccache.http.server.asgi_run import App, AsgiRun, Message, Receive, Scope, Send
 from asynccache.http.server.face import ServerCache, ServerCacheOptions
 from asynccache.http.server.pieces import BodyReader
-from asynccache.http.server.sharing import extra_lines
+from asynccache.http.server.sharing import extra_lines, without_age
 from asynccache.http.server.targets import uri_of
 from asynccache.stores.contract import Store
 
@@ -43,6 +43,8 @@ class ASGICacheMiddleware(ServerCache):
         app: what is cached.
         store: keeps the responses; a URL such as "redis://localhost/0", which is closed with the cache, or a store,
             which is not. None: in memory, 64 MiB.
+        date: send the `Date` of what is kept, as RFC 9110 has it (6.6.1): for servers that are told to send none, such
+            as `uvicorn --no-date-header`. By default it is left to them: they add their own, and two are one too many.
         **options: see `HttpCacheOptions` and `ServerCacheOptions`.
 
     Raises:
@@ -53,9 +55,12 @@ class ASGICacheMiddleware(ServerCache):
         app.add_middleware(ASGICacheMiddleware, store="redis://localhost/0", default_ttl=60)
     """
 
-    def __init__(self, app: App, store: Store | str | None = None, **options: Unpack[ServerCacheOptions]) -> None:
+    def __init__(
+        self, app: App, store: Store | str | None = None, *, date: bool = False, **options: Unpack[ServerCacheOptions]
+    ) -> None:
         super().__init__(store, options)
         self._app = app
+        self._tells_date = date
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request: called by the server, as every ASGI application is."""
@@ -85,7 +90,7 @@ class ASGICacheMiddleware(ServerCache):
             await _send_own(answer, run, None if upload is not None else receive, send)
             return
         body = BodyReader(answer)
-        await send(_head(answer.status, _told(answer)))
+        await send(_head(answer.status, _told(answer, with_date=self._tells_date)))
         if body.content is not None:
             await send(_piece(body.content if asked.method != "HEAD" else b""))
         else:
@@ -109,8 +114,6 @@ async def _send_own(answer: Answer, run: AsgiRun, receive: Receive | None, send:
         receive: tells of a disconnect; None if the application listens itself.
         send: to the client.
     """
-    if run.error is not None:
-        raise run.error
     body = BodyReader(answer) if answer.spool is not None else None
     chunks = run.body.read() if body is None else body.read()
     is_sent = False
@@ -168,10 +171,12 @@ def _piece(body: bytes, *, more_body: bool = False) -> Message:
     return {"type": "http.response.body", "body": body, "more_body": more_body}
 
 
-def _told(answer: Answer) -> list[tuple[bytes, bytes]]:
-    """Give the fields of an answer. `Date` is not among them: servers of ASGI tell it themselves."""
-    told = [encoded(pair) for pair in answer.fields.pairs if pair[0].lower() != "date"]
-    return [*told, *map(encoded, extra_lines(answer))]
+def _told(answer: Answer, *, with_date: bool) -> list[tuple[bytes, bytes]]:
+    """Give the fields of an answer."""
+    fields = without_age(answer.fields)
+    if not with_date and "date" in fields:
+        fields = fields.without(("date",))
+    return [*map(encoded, fields.pairs), *map(encoded, extra_lines(answer))]
 
 
 def _uri_of(scope: Scope) -> str | None:

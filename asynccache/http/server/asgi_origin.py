@@ -73,16 +73,7 @@ class AsgiOrigin:
         """Call the application, with these fields in the place of those that have the same names."""
         asked = self.clock()
         run = AsgiRun(self.app, self._scope_with(lines, without), self.receive, wants_whole=self.adds_etags)
-        try:
-            await run.start(self.context)
-        except Exception as error:
-            if self.context is not None:
-                raise
-            # The origin was there, and has failed: what may be served instead is what it says about errors.
-            run.error = error
-            return AsgiArrival(Response(500, Fields(), asked, self.clock()), run, False, ())
-        if run.task is not None:
-            self.runs.own(run.task)
+        await run.start(self.runs, self.context)
         return self._arrival(run, asked)
 
     def later(self) -> "AsgiOrigin":

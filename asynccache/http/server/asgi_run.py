@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final, TypeAlias
 
 from asynccache.http.server.pieces import Pieces
+from asynccache.http.tasks import OwnedTasks
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
@@ -52,7 +53,6 @@ class AsgiRun:
         headers: of the response, as they were sent.
         body: comes piece by piece.
         whole: all of the body, if it was waited for and is there.
-        error: what the application has raised instead of a response.
     """
 
     def __init__(self, app: App, scope: Scope, receive: Receive | None, *, wants_whole: bool = False) -> None:
@@ -69,7 +69,6 @@ class AsgiRun:
         self.headers: list[tuple[bytes, bytes]] = []
         self.body = Pieces()
         self.whole: bytes | None = None
-        self.error: Exception | None = None
         self.is_discarded = False
 
     @property
@@ -77,15 +76,19 @@ class AsgiRun:
         """What the application has put into its scope's state."""
         return tuple(self.scope["state"].get(TAGS, ()))
 
-    async def start(self, context: contextvars.Context | None = None) -> None:
+    async def start(self, runs: OwnedTasks, context: contextvars.Context | None = None) -> None:
         """Call the application, and return when it has sent the head of its response.
+
+        Args:
+            runs: see it to its end.
+            context: for the call if it is made behind, for nobody; None: that of whoever calls.
 
         Raises:
             Exception: what it has raised before that.
         """
         loop = asyncio.get_running_loop()
         self.task = loop.create_task(self._run(), name="ASGI application", context=context)
-        self.task.add_done_callback(_look_at, context=contextvars.Context())
+        runs.own(self.task, is_wanted=lambda: context is None)
         try:
             await self._head
         except asyncio.CancelledError:
@@ -182,9 +185,3 @@ class AsgiRun:
     def _tell_the_end(self) -> None:
         if not self._over.done():
             self._over.set_result(None)
-
-
-def _look_at(task: asyncio.Task[Any]) -> None:
-    """See how a task has ended: who waits for it is told, and if nobody does, it is nobody's affair."""
-    if not task.cancelled():
-        task.exception()

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from asynccache.http.face import CacheFace
-from asynccache.http.options import HTTP_OPTIONS, BuiltCache, HttpCacheOptions, build_cache
+from asynccache.http.options import HTTP_OPTIONS, HttpCacheOptions, build_cache
 from asynccache.http.rules import Rule
 from asynccache.http.tasks import OwnedTasks
 from asynccache.options.loads import refuse_unknown
@@ -38,16 +38,13 @@ class ServerCache(CacheFace):
     def __init__(self, store: Store | str | None, options: ServerCacheOptions) -> None:
         name = type(self).__name__
         refuse_unknown(options, HTTP_OPTIONS | _OWN, f"{name}()")
-        shared: Any = {option: value for option, value in options.items() if option not in _OWN}
-        self._is_closed = False
+        _refuse_methods(options)
+        of_cache: Any = {option: value for option, value in options.items() if option not in _OWN}
         self._adds_etags = bool(options.get("etag", False))
         self._tag_header = _read_tag_header(options.get("tag_header", TAG_HEADER))
-        _refuse_methods(options)
-        super().__init__(self._build(store, name, shared))
+        self._is_closed = False
         self._runs = OwnedTasks()
-
-    def _build(self, store: Store | str | None, name: str, options: HttpCacheOptions) -> BuiltCache:
-        return build_cache(store, shared=True, name=name, **options)
+        super().__init__(build_cache(store, shared=True, name=name, **of_cache))
 
     async def purge_tags(self, *tags: str) -> None:
         """Let no response with one of these tags be used any more, in no process that shares the store.
@@ -64,7 +61,7 @@ class ServerCache(CacheFace):
         await self._built.cache.purge(tags)
 
     async def aclose(self) -> None:
-        """End what is fetched behind, and close the store if it was made here. From now on, handlers answer."""
+        """End what runs behind, and close the store if the cache has opened it. From now on, handlers answer alone."""
         self._is_closed = True
         await self._runs.drain(cancel=True)
         await super().aclose()

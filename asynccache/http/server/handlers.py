@@ -13,8 +13,7 @@ from aiohttp import web
 
 from asynccache.http.exchange import Answer, Kind
 from asynccache.http.message import Request
-from asynccache.http.options import BuiltCache, HttpCacheOptions, build_cache
-from asynccache.http.rules import Rules, Ruling
+from asynccache.http.rules import Ruling
 from asynccache.http.server.decorated import AnyHandler, HandlerTerms, TagsOf, call_of, read_terms
 from asynccache.http.server.face import ServerCache, ServerCacheOptions
 from asynccache.http.server.pieces import BodyReader
@@ -28,18 +27,8 @@ from asynccache.stores.contract import Store
 _F = TypeVar("_F", bound=Callable[..., Awaitable[web.StreamResponse]])
 
 _MARK: Final = "__asynccache_response_cache__"
-_ruling: Final[ContextVar[tuple[str, Ruling] | None]] = ContextVar("asynccache.http.ruling", default=None)
 _inside: Final[ContextVar[tuple[object, ...]]] = ContextVar("asynccache.http.inside", default=())
 """The caches whose handler is running."""
-
-
-class _HandlersRules(Rules):
-    """What holds for a URL, unless its handler is decorated."""
-
-    def of(self, uri: str) -> Ruling:
-        """Tell what holds for a URI."""
-        special = _ruling.get()
-        return special[1] if special is not None and special[0] == uri else super().of(uri)
 
 
 class ResponseCache(ServerCache):
@@ -78,9 +67,6 @@ class ResponseCache(ServerCache):
     def __init__(self, store: Store | str | None = None, **options: Unpack[ServerCacheOptions]) -> None:
         super().__init__(store, options)
         self._told: dict[Ruling, Told] = {}
-
-    def _build(self, store: Store | str | None, name: str, options: HttpCacheOptions) -> BuiltCache:
-        return build_cache(store, shared=True, name=name, kind_of_rules=_HandlersRules, **options)
 
     async def cleanup_ctx(self, _: web.Application) -> AsyncIterator[None]:
         """Close the cache with an application: `app.cleanup_ctx.append(cache.cleanup_ctx)`."""
@@ -156,20 +142,15 @@ class ResponseCache(ServerCache):
     ) -> web.StreamResponse:
         asked = Request(request.method, uri, request.headers)
         ruling = self._built.rules.of(uri)
-        token = None
         if terms is not None:
             ruling = terms.ruling(ruling)
-            token = _ruling.set((uri, ruling))
         told = self._told.get(ruling) or self._tell(ruling, terms)
         origin = WebOrigin(request, self._within(handler), asked, told, self._built.clock, self._runs)
         try:
-            answer = await self._built.cache.respond(asked, origin)
+            answer = await self._built.cache.respond(asked, origin, ruling=ruling)
         except BaseException:
             origin.leave()
             raise
-        finally:
-            if token is not None:
-                _ruling.reset(token)
         if answer.arrival is not None:
             return await _own_response(answer, cast("WebArrival", answer.arrival))
         body = BodyReader(answer)

@@ -56,6 +56,11 @@ def content_tag(body: bytes, *, is_weak: bool = False) -> str:
     return f"W/{tag}" if is_weak else tag
 
 
+def without_age(fields: Fields) -> Fields:
+    """Give the fields of what is kept without the age that it came with: it is older now (RFC 9111, 5.1)."""
+    return fields.without(("age",)) if "age" in fields else fields
+
+
 def extra_lines(answer: Answer) -> Pairs:
     """Give the fields that tell what the cache did: how old an answer is, and where it comes from (RFC 9211)."""
     status = ("Cache-Status", _written(answer.status_told, answer.ttl))

@@ -18,7 +18,7 @@ from asynccache.http.errands import CONDITIONS
 from asynccache.http.exchange import Lines
 from asynccache.http.message import Fields, Request, Response, WallClock
 from asynccache.http.policy import Policy
-from asynccache.http.server.lending import LentWriter, changed, connection_of, give_back, lent
+from asynccache.http.server.lending import LentWriter, NobodyToSendTo, changed, connection_of, give_back, lent
 from asynccache.http.server.sharing import content_tag, for_sharing, narrowing, tags_in
 from asynccache.http.server.web_responses import fields_of, whole_body
 from asynccache.http.tasks import OwnedTasks
@@ -110,11 +110,10 @@ class WebOrigin:
                 give_back(request, self.request)
                 return await self._arrival(request, native, asked)
             return await self._run_apart(request, asked)
-        except Exception as error:
+        except NobodyToSendTo as error:
             if self.context is not None:
                 raise
-            # The origin was there, and has failed: what may be served instead is what it says about errors.
-            return WebArrival(Response(500, Fields(), asked, self.clock()), error)
+            return WebArrival(Response(500, Fields(), asked, self.clock()), error)  # the others ask for themselves
 
     def later(self) -> "WebOrigin":
         """Give a way to the same handler with a copy of the request, without conditions, range and connection."""
@@ -135,8 +134,7 @@ class WebOrigin:
         self._writer = LentWriter(connection, lambda: None if began.done() else began.set_result(None))
         copy = lent(request, self._writer)
         run = loop.create_task(self._run(copy), name="handler", context=self.context)
-        self.runs.own(run)
-        run.add_done_callback(_look_at, context=contextvars.Context())
+        self.runs.own(run, is_wanted=lambda: self.context is None)
         try:
             await asyncio.wait({run, began}, return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
@@ -161,7 +159,10 @@ class WebOrigin:
         tags = self._tags(request, native)
         if body is not None and (names := (*self.told.vary, *narrowing(native.headers, self.told.policy))):
             native.headers.add("Vary", ", ".join(names))
-        fields = for_sharing(fields_of(native, None if body is None else len(body)), self.told.policy)
+        fields = for_sharing(
+            fields_of(native, len(body) if body or (body is not None and request.method != "HEAD") else None),
+            self.told.policy,
+        )
         response = Response(native.status, fields, asked, self.clock(), native.reason or "")
         if self.told.adds_etags and body and native.status == 200 and "etag" not in fields:
             response = self._tagged(response, native, body)
@@ -189,9 +190,3 @@ async def _returned(handler: Handler, request: web.Request) -> Any:
         return await handler(request)
     except web.HTTPException as error:
         return error
-
-
-def _look_at(task: asyncio.Task[Any]) -> None:
-    """See how a handler has ended: who waits for it is told, and if nobody does, it is nobody's affair."""
-    if not task.cancelled():
-        task.exception()

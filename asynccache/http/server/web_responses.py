@@ -12,7 +12,7 @@ from aiohttp.payload import BytesPayload
 from asynccache.http.exchange import Answer
 from asynccache.http.message import Fields
 from asynccache.http.server.pieces import BodyReader
-from asynccache.http.server.sharing import extra_lines
+from asynccache.http.server.sharing import extra_lines, without_age
 
 COMPRESS: Final = "asynccache-compress"
 """Notes in what is kept that the handler has had the body compressed, for whoever accepts that. Never sent."""
@@ -35,7 +35,7 @@ def fields_of(response: web.StreamResponse, size: int | None) -> Fields:
 
     Args:
         response: not sent yet.
-        size: bytes of its body, where that is whole.
+        size: bytes of its body, where that is known: for HEAD, some handlers make none.
     """
     pairs = [(str(name), value) for name, value in response.headers.items()]
     pairs += [("Set-Cookie", morsel.OutputString()) for morsel in response.cookies.values()]
@@ -55,7 +55,7 @@ def response_of(answer: Answer, body: BodyReader, *, is_head: bool) -> web.Respo
         body: of that.
         is_head: whether the request has no body for an answer.
     """
-    fields = answer.fields
+    fields = without_age(answer.fields)
     is_compressed = COMPRESS in fields
     pairs = (fields.without((COMPRESS,)) if is_compressed else fields).pairs
     headers = (*pairs, *extra_lines(answer))
