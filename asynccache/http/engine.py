@@ -234,19 +234,20 @@ def _choose(request: Request, found: Variants, policy: Policy) -> tuple[StoredRe
     judged: _Judged | None = found.judged
     if judged is None or judged.policy is not policy:
         judged = found.judged = _Judged(found, policy)
-    wants_part = "range" in request.headers and request.method == "GET"
-    chosen = rfc9111.choose(request.headers, judged.all_parts if wants_part else judged.wholes)
+    chosen = rfc9111.choose(request.headers, judged.wholes)
+    if chosen is None and judged.parts and request.method == "GET" and "range" in request.headers:
+        chosen = rfc9111.choose(request.headers, judged.parts)
     return None if chosen is None else (chosen, judged.terms[chosen])
 
 
 class _Judged:
     """What a policy makes of the responses that are kept for a URI: worked out once, as long as they are the same."""
 
-    __slots__ = ("all_parts", "policy", "terms", "wholes")
+    __slots__ = ("parts", "policy", "terms", "wholes")
 
     def __init__(self, found: Variants, policy: Policy) -> None:
         self.policy = policy
-        self.all_parts = found.responses
+        self.parts = tuple(each for each in found.responses if each.span is not None)
         self.wholes = tuple(each for each in found.responses if each.span is None)
         self.terms = {each: rfc9111.terms(each, policy) for each in found.responses}
 

@@ -179,6 +179,8 @@ class Forwarding:
 
     async def _replace(self, errand: Errand, old: StoredResponse, new: StoredResponse | None) -> None:
         """Keep what is confirmed, unless its new fields forbid that."""
+        if rfc9111.forbids_storing(errand.request, errand.policy):
+            return
         ttl = 0.0
         if new is not None:
             told = Response(new.status, new.fields, new.request_time, new.response_time)

@@ -7,7 +7,7 @@ the last reader gone the rest is not read, unless it is short: what is not whole
 
 import asyncio
 import contextvars
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import Final, Protocol
 
 from asynccache.http.exchange import Sink
@@ -229,6 +229,8 @@ class Spool:
                 sink.fail(error)
 
     async def _give_up(self) -> None:
+        if isinstance(self._chunks, AsyncGenerator):
+            await self._chunks.aclose()
         if self._writer is not None:
             await self._writer.abandon()
         if self._let_go is not None:
