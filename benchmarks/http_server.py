@@ -13,6 +13,7 @@ import statistics
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -86,6 +87,10 @@ class Connection(asyncio.Protocol):
             self.done.set_exception(exc or ConnectionResetError("the server has closed the connection"))
 
 
+def _same(connection: Connection) -> Connection:
+    return connection
+
+
 async def rate(port: int, kind: str, requests: int, connections: int) -> float:
     """Measure requests per second."""
     condition = 'If-None-Match: "1"\r\n' if kind == "a hit, 304" else ""
@@ -97,17 +102,14 @@ async def rate(port: int, kind: str, requests: int, connections: int) -> float:
     ends = []
     for _ in range(connections):
         done: asyncio.Future[None] = loop.create_future()
-        _, protocol = await loop.create_connection(
-            lambda done=done: Connection(request, requests // connections, done),
-            HOST,
-            port,  # type: ignore[misc]
-        )
-        ends.append((done, protocol))
+        connection = Connection(request, requests // connections, done)
+        await loop.create_connection(partial(_same, connection), HOST, port)
+        ends.append((done, connection))
     for done, _ in ends:
         await done
     seconds = time.perf_counter() - start
-    for _, protocol in ends:
-        protocol.transport.close()
+    for _, connection in ends:
+        connection.transport.close()
     return requests / seconds
 
 

@@ -66,6 +66,27 @@ async def test_conditions_parts_and_head_are_answered_from_what_is_kept() -> Non
     assert app.runs == 1
 
 
+async def test_an_age_that_came_with_a_response_is_not_told_again(clock: ManualClock) -> None:
+    """What was 30 seconds old when it came is 37 seconds old after 7 more; one `Age` tells so."""
+    app = Numbered("max-age=60", Age="30")
+    async with ASGICacheMiddleware(app, clock=clock) as cached:
+        await get().to(cached)
+        clock.advance(7)
+        call = await get().to(cached)
+    assert call.fields.getall("age") == ["37"]
+
+
+@pytest.mark.parametrize("date", [False, True])
+async def test_the_date_of_what_is_kept_is_told_to_servers_that_tell_none(date: bool) -> None:
+    """Servers of ASGI tell a date of their own; with `date=True` that of the response is told."""
+    app = Numbered("max-age=60", Date="Sun, 01 Mar 2026 00:00:00 GMT")
+    async with ASGICacheMiddleware(app, date=date, ttl=60) as cached:
+        first, again = await get().to(cached), await get().to(cached)
+    assert first.fields.getall("date") == ["Sun, 01 Mar 2026 00:00:00 GMT"]
+    assert again.is_hit
+    assert again.fields.getall("date", []) == (first.fields.getall("date") if date else [])
+
+
 async def test_the_key_is_the_host_the_path_and_the_query() -> None:
     """What differs in the host, the path or the raw query is another resource; what is forwarded is not looked at."""
     app = Numbered()
@@ -103,7 +124,7 @@ async def test_a_request_without_a_key_passes(scope: dict[str, Any]) -> None:
 async def test_a_server_that_tells_no_raw_path_is_understood() -> None:
     """Without `raw_path` and Host, the key is made of the path and the server's address."""
     app = Numbered()
-    scope = {"raw_path": None, "path": "/ä b", "headers": [], "server": ("127.0.0.1", 8000)}
+    scope: dict[str, Any] = {"raw_path": None, "path": "/ä b", "headers": [], "server": ("127.0.0.1", 8000)}
     async with ASGICacheMiddleware(app) as cached:
         await Call(scope=scope).to(cached)
         assert (await Call(scope=scope).to(cached)).is_hit
@@ -251,7 +272,9 @@ async def test_who_lies_outside_sees_what_the_application_has_noted() -> None:
 async def test_what_cannot_be_kept_is_not_offered() -> None:
     """Extensions that send a response in other ways are not passed on; others are."""
     app = Numbered()
-    scope = {"extensions": {"http.response.pathsend": {}, "http.response.trailers": {}, "tls": {"version": 772}}}
+    scope: dict[str, Any] = {
+        "extensions": {"http.response.pathsend": {}, "http.response.trailers": {}, "tls": {"version": 772}}
+    }
     async with ASGICacheMiddleware(app) as cached:
         await Call(scope=scope).to(cached)
     assert app.scopes[0]["extensions"] == {"tls": {"version": 772}}

@@ -99,7 +99,7 @@ async def test_starlette_is_cached() -> None:
     """`add_middleware` is all there is to do: hits, 304s, ages; a date is told once."""
     counted = Counted()
     app = Starlette(routes=[Route("/", counted.json)])
-    app.add_middleware(ASGICacheMiddleware, etag=True)  # type: ignore[arg-type]
+    app.add_middleware(ASGICacheMiddleware, etag=True)
     async with Served(app) as served:
         first, again = await served.get(), await served.get()
         same = await served.get(If_None_Match=first.headers["ETag"])
@@ -174,7 +174,7 @@ async def test_twenty_clients_call_an_endpoint_once() -> None:
 async def test_streams_are_passed_on_as_they_come() -> None:
     """A client reads the first piece before the second one is made; then the whole is kept."""
     counted = Counted()
-    app = Starlette(routes=[Route("/", counted.stream)], middleware=[Middleware(ASGICacheMiddleware)])  # type: ignore[arg-type]
+    app = Starlette(routes=[Route("/", counted.stream)], middleware=[Middleware(ASGICacheMiddleware)])
     async with Served(app) as served:
         async with served.session.get(served.base) as response:
             assert await response.content.readexactly(3) == b"one"
@@ -187,7 +187,7 @@ async def test_streams_are_passed_on_as_they_come() -> None:
 async def test_a_client_that_leaves_ends_its_events() -> None:
     """A stream of events is not held up, and ends with its client; another client has another one."""
     counted = Counted()
-    app = Starlette(routes=[Route("/", counted.events)], middleware=[Middleware(ASGICacheMiddleware, ttl=60)])  # type: ignore[arg-type]
+    app = Starlette(routes=[Route("/", counted.events)], middleware=[Middleware(ASGICacheMiddleware, ttl=60)])
     async with Served(app) as served:
         async with served.session.get(served.base) as one, served.session.get(served.base) as other:
             assert await one.content.readexactly(3) == await other.content.readexactly(3) == b"one"
@@ -205,7 +205,7 @@ async def test_an_application_that_fails_is_an_error_and_not_kept(clock: ManualC
         return PlainTextResponse("fine", headers={"Cache-Control": "max-age=60, stale-if-error=600"})
 
     app = Starlette(routes=[Route("/", answer)])
-    app.add_middleware(ASGICacheMiddleware, clock=clock)  # type: ignore[arg-type]
+    app.add_middleware(ASGICacheMiddleware, clock=clock)
     async with Served(app) as served:
         assert (await served.get()).status == 500
         fails = False
@@ -232,7 +232,7 @@ async def test_middlewares_mounts_and_files_go_with_it(tmp_path: Path) -> None:
         return FileResponse(path, headers=FRESH)
 
     routes = [Mount("/sub", routes=[Route("/{id}", counted.json)]), Route("/file", file)]
-    app = Starlette(routes=routes, middleware=[Middleware(ASGICacheMiddleware), Middleware(Marking)])  # type: ignore[arg-type]
+    app = Starlette(routes=routes, middleware=[Middleware(ASGICacheMiddleware), Middleware(Marking)])
     async with Served(app) as served:
         for name in ("/sub/1", "/file"):
             first, again = await served.get(name), await served.get(name)
@@ -257,7 +257,7 @@ async def test_the_lifespans_end_closes_the_cache_and_its_store(tmp_path: Path) 
 
     for _ in range(2):
         app = Starlette(routes=[Route("/", counted.json)], lifespan=lifespan)
-        app.add_middleware(ASGICacheMiddleware, store=url)  # type: ignore[arg-type]
+        app.add_middleware(ASGICacheMiddleware, store=url)
         async with Served(app) as served:
             await served.get(Host="shop.example")
     assert counted.runs == 1

@@ -113,6 +113,31 @@ async def test_head_is_answered_from_a_get() -> None:
     assert handler.runs == 1
 
 
+async def test_a_head_that_tells_no_length_throws_nothing_away(clock: ManualClock) -> None:
+    """A handler that answers HEAD without a body says nothing of the length of what is kept for GET."""
+
+    async def answer(request: web.Request) -> web.Response:
+        headers = {"Cache-Control": "max-age=60", "ETag": '"1"'}
+        return web.Response(body=None if request.method == "HEAD" else b"whole", headers=headers)
+
+    async with ResponseCache(clock=clock) as cache, serving(cache, {"/": answer}) as site:
+        await site.get()
+        clock.advance(100)
+        await site.ask("HEAD", "/")
+        reply = await site.get()
+    assert (reply.text, reply.is_hit) == ("whole", True)
+
+
+async def test_an_age_that_came_with_a_response_is_not_told_again(clock: ManualClock) -> None:
+    """What was 30 seconds old when it came is 37 seconds old after 7 more; one `Age` tells so."""
+    handler = Counting(Age="30")
+    async with ResponseCache(clock=clock) as cache, serving(cache, {"/": handler.answer}) as site:
+        await site.get()
+        clock.advance(7)
+        reply = await site.get()
+    assert reply.headers.getall("Age") == ["37"]
+
+
 async def test_a_part_is_cut_out_of_the_whole() -> None:
     """A range is served from a whole response; one beyond its end is refused."""
     handler = Counting()

@@ -81,6 +81,23 @@ async def turns(number: int) -> None:
         await asyncio.sleep(0)
 
 
+async def test_those_who_wait_share_a_failure() -> None:
+    """A handler that raises has run once for all who waited for it, and runs again for who comes later."""
+    handler = Counting()
+    handler.may_go_on.clear()
+    handler.error = KeyError("boom")
+    async with ResponseCache() as cache:
+        asking = [asyncio.create_task(ask(cache, handler.answer)) for _ in range(5)]
+        await handler.began.wait()
+        await turns(3)
+        handler.may_go_on.set()
+        errors = await asyncio.gather(*asking, return_exceptions=True)
+        handler.error = None
+        response = await ask(cache, handler.answer)
+    assert [type(error) for error in errors] == [KeyError] * 5
+    assert (response.text, handler.runs) == ("answer 2", 2)
+
+
 @pytest.mark.parametrize("number", range(14))
 async def test_a_leader_may_be_cancelled_at_any_await(number: int) -> None:
     """However far the leader has come when it is cancelled, the follower gets the answer of the one run."""
