@@ -121,8 +121,8 @@ async def asgi_server(origin: str, with_cache: bool) -> AsyncGenerator[str, None
         if with_cache:
             from asynccache.http import ASGICacheMiddleware
 
-            app = ASGICacheMiddleware(app, **AS_PROXIES_DO)
-        # The origin tells its own date, or none if a test wants none.
+            app = ASGICacheMiddleware(app, date=True, **AS_PROXIES_DO)
+        # The origin tells its own date, which the cache hands on: see `date=True`.
         config = uvicorn.Config(
             asgi_gateway(app),
             interface="asgi3",

@@ -54,7 +54,8 @@ how long a response is fresh that does not say it (`heuristic_fraction=0.1`), an
   past their caches, and hides redirects.
 - **aiohttp.web**: `ResponseCache`, a shared cache, in front of a handler that hands requests on to the origin, with the
   tests for proxies.
-- **ASGI**: `ASGICacheMiddleware` on uvicorn, in front of an application that does the same.
+- **ASGI**: `ASGICacheMiddleware` on uvicorn without a date of its own (`date=True`), in front of an application that does
+  the same.
 """
 
 PUBLISHED: Final = """
