@@ -5,8 +5,12 @@ Decides how they are said (RFC 9111, 5.2.1), and that the innermost block adds t
 
 import contextlib
 import contextvars
+import math
 from collections.abc import Generator
+from datetime import timedelta
 from typing import Final
+
+from asynccache.http.reading import read_flag, read_time
 
 _current: Final[contextvars.ContextVar[str]] = contextvars.ContextVar("asynccache.http.directives", default="")
 
@@ -17,35 +21,38 @@ def directives(
     no_cache: bool = False,
     no_store: bool = False,
     only_if_cached: bool = False,
-    max_age: float | None = None,
-    min_fresh: float | None = None,
-    max_stale: float | bool | None = None,
+    max_age: float | timedelta | None = None,
+    min_fresh: float | timedelta | None = None,
+    max_stale: float | timedelta | bool | None = None,
 ) -> Generator[None]:
     """Add request directives to every request that is made inside the block, by whatever code, in its tasks too.
+
+    Times are seconds, or `timedelta`s. Requests tell whole seconds: a fraction is rounded to the stricter side.
 
     Args:
         no_cache: have the origin asked, be it to confirm what is kept.
         no_store: store nothing of what comes.
         only_if_cached: give what is kept, or a 504; never ask the origin.
-        max_age: accept nothing that is older, in seconds.
-        min_fresh: accept only what will be fresh for so many seconds more.
-        max_stale: accept what is old, for so many seconds, or however old it is: True.
+        max_age: accept nothing that is older.
+        min_fresh: accept only what will be fresh for so long yet.
+        max_stale: accept what is old, for so long, or however old it is: True.
 
     Raises:
-        ValueError: a number of seconds is negative.
+        TypeError, ValueError: one cannot be meant; the message says what to write instead.
 
     Example:
         with directives(max_age=10):
             async with session.get(url) as response: ...
     """
-    said = [name for name, wanted in _words(no_cache, no_store, only_if_cached) if wanted]
-    for name, seconds in (("max-age", max_age), ("min-fresh", min_fresh), ("max-stale", max_stale)):
-        if seconds is True and name == "max-stale":
-            said.append(name)
-        elif seconds is not None and seconds is not False:
-            if not seconds >= 0:
-                raise ValueError(f"{name.replace('-', '_')} must be 0 or more seconds, not {seconds!r}")
-            said.append(f"{name}={int(seconds)}")
+    said = [*_words(no_cache=no_cache, no_store=no_store, only_if_cached=only_if_cached)]
+    if max_age is not None:
+        said.append(f"max-age={int(read_time('max_age', max_age))}")
+    if min_fresh is not None:
+        said.append(f"min-fresh={math.ceil(read_time('min_fresh', min_fresh))}")
+    if max_stale is True:
+        said.append("max-stale")
+    elif max_stale is not None and max_stale is not False:
+        said.append(f"max-stale={int(read_time('max_stale', max_stale))}")
     outer = _current.get()
     token = _current.set(", ".join((outer, *said) if outer else said))
     try:
@@ -54,8 +61,8 @@ def directives(
         _current.reset(token)
 
 
-def _words(no_cache: bool, no_store: bool, only_if_cached: bool) -> tuple[tuple[str, bool], ...]:
-    return ("no-cache", no_cache), ("no-store", no_store), ("only-if-cached", only_if_cached)
+def _words(**wanted: bool) -> list[str]:
+    return [name.replace("_", "-") for name, value in wanted.items() if read_flag(name, value)]
 
 
 def current_directives() -> str:

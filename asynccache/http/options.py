@@ -6,15 +6,15 @@ the cache, one that was given is not.
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final, TypedDict, Unpack
 
-from asynccache.core.expiry import seconds
 from asynccache.http.counts import HttpStats
 from asynccache.http.engine import HttpCache
 from asynccache.http.message import WallClock
 from asynccache.http.policy import Ignorable, Policy
+from asynccache.http.reading import read_fraction, read_headers, read_methods, read_size, read_time, read_words
 from asynccache.http.response_store import ResponseStore
 from asynccache.http.rules import Rule, Rules
 from asynccache.options.loads import refuse_unknown
@@ -35,6 +35,9 @@ MAX_BODY: Final = 256 * _MIB
 
 SMALLEST_SHARE: Final = 16
 """How many bodies of the largest size the cache's own store in memory holds: one must not push out all the others."""
+
+FILE_TIMEOUT: Final = 2
+"""Seconds that a store in a file has for a request, if its URL does not say it."""
 
 RETENTION: Final = 7 * 86_400.0
 
@@ -84,8 +87,18 @@ class HttpCacheOptions(TypedDict, total=False):
 
 
 HTTP_OPTIONS: Final = frozenset(HttpCacheOptions.__annotations__)
-_TIMES: Final = ("ttl", "default_ttl", "stale_while_revalidate", "stale_if_error", "heuristic_limit")
-_WORDS: Final = ("methods", "ignore", "identity")
+_OF_POLICY: Final = {
+    "ttl": read_time,
+    "default_ttl": read_time,
+    "stale_while_revalidate": read_time,
+    "stale_if_error": read_time,
+    "heuristic_fraction": read_fraction,
+    "heuristic_limit": read_time,
+    "methods": read_methods,
+    "ignore": read_words,
+    "identity": read_headers,
+}
+_MAY_BE_NONE: Final = frozenset({"ttl", "default_ttl"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,7 +148,9 @@ def build_cache(
         raise ValueError("max_bytes is of the store in memory that a cache has for itself: leave it out with another")
     policy = read_policy(shared, options)
     rules = Rules(policy, _read_rules(options.get("rules", ())))
-    max_bytes = _size("max_bytes", options.get("max_bytes", MAX_BYTES))
+    if shared and rules.cache_bodies:
+        raise ValueError('methods: a cache in front of handlers answers "GET" and "HEAD" only: leave out all others')
+    max_bytes = read_size("max_bytes", options.get("max_bytes", MAX_BYTES))
     max_body = options.get("max_body")
     if max_body is None:
         max_body = MAX_BODY if store is not None else max(max_bytes // SMALLEST_SHARE, 1)
@@ -148,8 +163,8 @@ def build_cache(
         namespace=options.get("namespace", NAMESPACE),
         clock=clock,
         secret=options.get("secret"),
-        max_body=_size("max_body", max_body),
-        retention=_time("retention", options.get("retention", RETENTION)),
+        max_body=read_size("max_body", max_body),
+        retention=read_time("retention", options.get("retention", RETENTION)),
     )
     cache = HttpCache(responses, rules, clock=clock, counts=HttpStats(), name=name)
     return BuiltCache(cache, policy, rules, clock, used if isinstance(store, str | None) else None)
@@ -161,27 +176,20 @@ def read_policy(shared: bool, options: HttpCacheOptions) -> Policy:
     Raises:
         TypeError, ValueError: one cannot be meant.
     """
-    known = {field.name for field in fields(Policy)}
-    said: dict[str, Any] = {name: value for name, value in options.items() if name in known and value is not None}
-    for name in _TIMES:
-        if name in said:
-            said[name] = _time(name, said[name])
-    for name in _WORDS:
-        if isinstance(said.get(name), str):
-            raise TypeError(f"{name} must hold several words, such as ({said[name]!r},), not one string")
-    if "methods" in said:
-        said["methods"] = frozenset(method.upper() for method in said["methods"])
-    if "identity" in said:
-        said["identity"] = tuple(sorted(field.lower() for field in said["identity"]))
-    if "ignore" in said:
-        said["ignore"] = frozenset(said["ignore"])
+    given: dict[str, Any] = {**options}
+    said: dict[str, Any] = {}
+    for name, read in _OF_POLICY.items():
+        if name in given and not (given[name] is None and name in _MAY_BE_NONE):
+            said[name] = read(name, given[name])
     said.setdefault("heuristic_fraction", 0.0 if shared else 0.1)
-    return Policy(shared=shared, **said)
+    return Policy(shared=shared, ignore=frozenset(said.pop("ignore", ())), **said)
 
 
 def _read_rules(rules: Iterable[Rule]) -> list[Rule]:
-    if isinstance(rules, Rule):
-        raise TypeError("rules must hold several rules: write rules=(Rule(...),)")
+    if isinstance(rules, Rule | str) or not isinstance(rules, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(
+            f'rules must hold several rules, such as (Rule("https://example.com/*", ttl=60),), not {rules!r}'
+        )
     found = list(rules)
     for rule in found:
         if not isinstance(rule, Rule):  # pyright: ignore[reportUnnecessaryIsInstance]  # users without a checker
@@ -191,22 +199,15 @@ def _read_rules(rules: Iterable[Rule]) -> list[Rule]:
 
 def _open(store: Store | str, name: str) -> Store:
     if isinstance(store, str):
-        return open_store(store)
+        return open_store(_patient(store))
     if isinstance(store, type) or not isinstance(store, Store):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f'the store of {name} is a store or its URL, as in {name}("sqlite:///cache.db"), not {store!r}')
     return translated(store)
 
 
-def _time(name: str, value: object) -> float:
-    read = seconds(name, value)
-    if read is None:
-        raise ValueError(f"{name} must be a number of seconds or a timedelta, and not endless: {value!r}")
-    return read
-
-
-def _size(name: str, value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name} must be a whole number of bytes, not {value!r}")
-    if value < 1:
-        raise ValueError(f"{name} must be 1 byte or more, not {value!r}")
-    return value
+def _patient(url: str) -> str:
+    """Give a file the time that a fetch takes: hundreds that come at once are written one after the other."""
+    place, mark, query = url.partition("?")
+    if not url.startswith("sqlite:") or "timeout=" in query:
+        return url
+    return f"{place}?{query}&timeout={FILE_TIMEOUT}" if mark else f"{place}?timeout={FILE_TIMEOUT}"

@@ -6,19 +6,26 @@ Decides which rule a URL falls under, what policy that means, and which parts of
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Final
+from datetime import timedelta
+from typing import Any, Final
 
-from asynccache.http.policy import Policy
+from asynccache.http.patterns import url_pattern
+from asynccache.http.policy import Ignorable, Policy
+from asynccache.http.reading import read_flag, read_fraction, read_headers, read_methods, read_time, read_words
 
-_CHANGES: Final = (
-    "ttl",
-    "default_ttl",
-    "stale_while_revalidate",
-    "stale_if_error",
-    "heuristic_fraction",
-    "methods",
-    "identity",
-)
+_READERS: Final = {
+    "cache": read_flag,
+    "ttl": read_time,
+    "default_ttl": read_time,
+    "stale_while_revalidate": read_time,
+    "stale_if_error": read_time,
+    "heuristic_fraction": read_fraction,
+    "methods": read_methods,
+    "identity": read_headers,
+    "ignore": read_words,
+    "ignore_query": read_words,
+}
+_CHANGES: Final = tuple(name for name in _READERS if name not in {"cache", "ignore", "ignore_query"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,12 +33,12 @@ class _Terms:
     """What a rule says. None: as the cache does it everywhere else."""
 
     cache: bool = True
-    ttl: float | None = None
-    default_ttl: float | None = None
-    stale_while_revalidate: float | None = None
-    stale_if_error: float | None = None
+    ttl: float | timedelta | None = None
+    default_ttl: float | timedelta | None = None
+    stale_while_revalidate: float | timedelta | None = None
+    stale_if_error: float | timedelta | None = None
     heuristic_fraction: float | None = None
-    ignore: Iterable[str] = ()
+    ignore: Iterable[Ignorable] = ()
     ignore_query: Iterable[str] = ()
     methods: Iterable[str] | None = None
     identity: Iterable[str] | None = None
@@ -39,13 +46,15 @@ class _Terms:
 
 @dataclass(frozen=True, slots=True)
 class Rule(_Terms):
-    """How responses of some URLs are treated, whatever they say themselves. Times are seconds.
+    """How responses of some URLs are treated, whatever they say themselves. Times are seconds, or `timedelta`s.
 
     The first rule that a URL falls under counts.
 
     Args:
-        url: `https://api.example.com/items/*`: the whole URL up to the query; `*` stands for any characters. Without
-            `https://`, any scheme.
+        url: `https://api.example.com/items/*`: the whole URL up to the query. Without `https://`, any scheme. `*`
+            stands for any characters, in a path also for "/", but a host stays one: `https://*.example.com/*` covers
+            nothing of other hosts. `*/img/*` covers "/img/" anywhere in the path of any host, `*` everything. A port is
+            part of the host; without one, the scheme's own is meant.
         cache: False: nothing of these URLs is stored or reused.
         ttl: how long each response is fresh, whatever its fields say. They still may forbid storing: see `ignore`.
         default_ttl: how long one is fresh that does not say it.
@@ -60,8 +69,7 @@ class Rule(_Terms):
         identity: request fields that tell users apart; () if all that is fetched is for everybody.
 
     Raises:
-        TypeError: something that holds several words is given as one string.
-        ValueError: an option means nothing.
+        TypeError, ValueError: an option, or the url, cannot be meant; the message says what to write instead.
 
     Example:
         Rule("https://api.example.com/*", ttl=60, ignore={"no-store"}, ignore_query={"utm_*"})
@@ -72,17 +80,10 @@ class Rule(_Terms):
 
     def __post_init__(self) -> None:
         """Refuse nonsense where it is written."""
-        for name in ("ignore", "ignore_query", "methods", "identity"):
-            if isinstance(getattr(self, name), str):
-                raise TypeError(f"{name} must hold several words, such as ({getattr(self, name)!r},), not one string")
-        if not self.url or "?" in self.url or "#" in self.url:
-            raise ValueError(
-                f"the url of a rule ends before the query: leave out what comes after ? or #: {self.url!r}"
-            )
-        before, separator, after = self.url.partition("://")
-        pattern = "*" if not after and before == "*" else self.url if separator else f"*://{self.url}"
-        parts = (re.escape(part) for part in pattern.split("*"))
-        object.__setattr__(self, "_pattern", re.compile(".*".join(parts), re.DOTALL))
+        object.__setattr__(self, "_pattern", url_pattern(self.url))
+        for name, read in _READERS.items():
+            if (value := getattr(self, name)) is not None:
+                object.__setattr__(self, name, read(name, value))
         self.policy(Policy())
 
     def covers(self, uri: str) -> bool:
@@ -91,19 +92,8 @@ class Rule(_Terms):
 
     def policy(self, base: Policy) -> Policy:
         """Give the policy for its URLs, made of that of all the others."""
-        changes = {name: getattr(self, name) for name in _CHANGES if getattr(self, name) is not None}
-        for name, make in (("methods", _upper), ("identity", _lower)):
-            if name in changes:
-                changes[name] = make(changes[name])
+        changes: dict[str, Any] = {name: getattr(self, name) for name in _CHANGES if getattr(self, name) is not None}
         return replace(base, ignore=base.ignore | frozenset(self.ignore), **changes)
-
-
-def _upper(methods: Iterable[str]) -> frozenset[str]:
-    return frozenset(method.upper() for method in methods)
-
-
-def _lower(names: Iterable[str]) -> tuple[str, ...]:
-    return tuple(sorted(name.lower() for name in names))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,8 +13,8 @@ from typing import Any, TypeAlias, cast
 from aiohttp import web
 
 from asynccache.http.options import HttpCacheOptions, read_policy
+from asynccache.http.reading import read_words
 from asynccache.http.rules import Ruling
-from asynccache.http.server.face import read_words
 from asynccache.http.server.web_origin import CACHE_TAGS, Handler
 
 TagsOf: TypeAlias = Callable[[web.Request], Iterable[str]]

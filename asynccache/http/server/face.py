@@ -3,12 +3,12 @@
 Decides nothing about requests: see `handlers` for aiohttp.web and `asgi` for everything else.
 """
 
-from collections.abc import Iterable
 from typing import Any, Final
 
 from asynccache.http.face import CacheFace
+from asynccache.http.fields import is_token
 from asynccache.http.options import HTTP_OPTIONS, HttpCacheOptions, build_cache
-from asynccache.http.rules import Rule
+from asynccache.http.reading import read_flag
 from asynccache.http.tasks import OwnedTasks
 from asynccache.options.loads import refuse_unknown
 from asynccache.stores.contract import Store
@@ -38,9 +38,8 @@ class ServerCache(CacheFace):
     def __init__(self, store: Store | str | None, options: ServerCacheOptions) -> None:
         name = type(self).__name__
         refuse_unknown(options, HTTP_OPTIONS | _OWN, f"{name}()")
-        _refuse_methods(options)
         of_cache: Any = {option: value for option, value in options.items() if option not in _OWN}
-        self._adds_etags = bool(options.get("etag", False))
+        self._adds_etags = read_flag("etag", options.get("etag", False))
         self._tag_header = _read_tag_header(options.get("tag_header", TAG_HEADER))
         self._is_closed = False
         self._runs = OwnedTasks()
@@ -67,30 +66,9 @@ class ServerCache(CacheFace):
         await super().aclose()
 
 
-def _refuse_methods(options: ServerCacheOptions) -> None:
-    rules: Any = options.get("rules", ())
-    if isinstance(rules, Rule):
-        return  # refused where rules are read
-    rules = options["rules"] = tuple(rules)
-    for methods in (options.get("methods"), *(getattr(rule, "methods", None) for rule in rules)):
-        if methods is not None and not {*methods} <= {"GET", "HEAD"}:
-            raise ValueError(f"methods: a cache in front of handlers answers GET and HEAD only, not {[*methods]!r}")
-
-
 def _read_tag_header(name: object) -> str:
     if name is None:
         return ""
-    if not isinstance(name, str) or not name:
+    if not isinstance(name, str) or not is_token(name):
         raise TypeError(f'tag_header is the name of a field, such as "Cache-Tag", or None, not {name!r}')
     return name.lower()
-
-
-def read_words(option: str, words: Iterable[str]) -> tuple[str, ...]:
-    """Read an option that holds several words.
-
-    Raises:
-        TypeError: it is one string.
-    """
-    if isinstance(words, str):
-        raise TypeError(f"{option} must hold several words, such as ({words!r},), not one string")
-    return tuple(words)
