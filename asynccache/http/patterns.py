@@ -42,7 +42,7 @@ def _refuse(url: str, host: str, slash: str) -> None:
             f'or "*/{url}" for all paths that end so, not {url!r}'
         )
     if "@" in host:
-        raise ValueError(f"the url of a rule has no login: leave out what comes before @: {url!r}")
+        raise ValueError(f"the url of a rule has no login: leave out what comes before @{host.rpartition('@')[2]}")
 
 
 def _origins(scheme: str, host: str) -> str:

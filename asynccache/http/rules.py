@@ -82,7 +82,8 @@ class Rule(_Terms):
         """Refuse nonsense where it is written."""
         object.__setattr__(self, "_pattern", url_pattern(self.url))
         for name, read in _READERS.items():
-            if (value := getattr(self, name)) is not None:
+            value = getattr(self, name)
+            if value is not None or name == "cache":
                 object.__setattr__(self, name, read(name, value))
         self.policy(Policy())
 
