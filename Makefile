@@ -13,6 +13,16 @@ path_of = $(patsubst $1=%,%,$(filter $1=%,$(FOUND)))
 
 OLDER := $(filter-out $(NEWEST),$(VERSIONS))
 HERE := .venv/$(CURRENT)
+
+# How many parts run beside one another: one more than there are processors, as engines are waited for most of the time.
+# What a part says is shown when it has ended (macOS brings a make that cannot do so), and one that fails ends no other.
+JOBS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
+APART := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
+TOGETHER = $(MAKE) --no-print-directory --keep-going --jobs=$(JOBS) $(APART)
+# Tests with engines are about time, so they have the right of way.
+GIVING_WAY := nice -n 5
+# A test that not even its time limit can stop, as it waits in C, ends its part, and shows where it was.
+PYTEST := pytest -o faulthandler_timeout=300 -o faulthandler_exit_on_timeout=true
 BENCHMARKS := benchmarks/speed.py benchmarks/hit_ratios.py benchmarks/scale.py
 
 ifeq ($(NEWEST),)
@@ -34,12 +44,13 @@ help:
 demo: $(HERE)/.core
 	$(HERE)/bin/python -m examples.shop
 
-# Two Pythons at a time, as most machines have two cores; the newest alone, with the engines beside it.
+# The tests with engines come first, as they take longest.
 test: lint types
-	$(if $(OLDER),$(MAKE) --no-print-directory -j2 $(patsubst %,test-%,$(OLDER)))
-	$(MAKE) --no-print-directory cover-$(NEWEST)
+	@echo "Tests run now, $(JOBS) parts at a time. What a part says is shown when it has ended: the first in some minutes."
+	$(TOGETHER) engines-$(NEWEST) $(patsubst %,test-%,$(OLDER)) cover-$(NEWEST)
 
-check: lint types cover-$(CURRENT)
+check: lint types
+	$(TOGETHER) engines-$(CURRENT) cover-$(CURRENT)
 
 lint: $(HERE)/.lint
 	$(HERE)/bin/python -m ruff check
@@ -51,11 +62,17 @@ types: $(HERE)/.lint $(HERE)/.test
 
 # Engines are the same on each Python: all tests with servers run on the newest, and a few on the others.
 test-%: .venv/%/.test
-	.venv/$*/bin/python -m pytest -m "not servers or every_python"
+	$(GIVING_WAY) .venv/$*/bin/python -m $(PYTEST) -m "not servers or every_python"
 
-cover-%: .venv/%/.test
-	.venv/$*/bin/python -m coverage run -m pytest
+cover-%: engines-% rest-%
+	.venv/$*/bin/python -m coverage combine --quiet .coverage.$*.engines .coverage.$*.rest
 	.venv/$*/bin/python -m coverage report
+
+engines-%: .venv/%/.test
+	COVERAGE_FILE=.coverage.$*.engines .venv/$*/bin/python -m coverage run -m $(PYTEST) -m servers
+
+rest-%: .venv/%/.test
+	COVERAGE_FILE=.coverage.$*.rest $(GIVING_WAY) .venv/$*/bin/python -m coverage run -m $(PYTEST) -m "not servers"
 
 conformance: $(HERE)/.test
 	$(HERE)/bin/python -m tools.conformance $(if $(SUITE),--suite $(SUITE))
@@ -67,7 +84,7 @@ docs: $(HERE)/.docs
 	NO_MKDOCS_2_WARNING=1 $(HERE)/bin/python -m mkdocs build --strict --quiet
 
 clean:
-	rm -rf .venv .conformance site dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .conformance site dist .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find asynccache tests examples benchmarks tools -name __pycache__ -prune -exec rm -rf {} +
 
 # A stamp is what make would otherwise take for a by-product, and delete.
