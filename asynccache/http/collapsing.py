@@ -8,11 +8,12 @@ request it was: the others ask for themselves, all at once, and whoever asks for
 import asyncio
 import contextvars
 import threading
+from collections.abc import Collection
 from typing import Any, Final, TypeAlias
 
 from asynccache.core.lru import LRUCache
 from asynccache.errors import LoadCancelled
-from asynccache.flight.flight import Flight
+from asynccache.flight.flight import Flight, current
 from asynccache.flight.flights import Flights
 from asynccache.flight.plan import Plan
 from asynccache.http import rfc9111
@@ -29,7 +30,7 @@ _REMEMBERED: Final = 4_096
 _ATTEMPTS: Final = 3
 """How often one waits for somebody else's request before one sends one's own."""
 
-Key: TypeAlias = tuple[object, ...]
+Key: TypeAlias = tuple[Any, ...]
 
 
 class _KeepsNothing:
@@ -107,11 +108,21 @@ class Collapsing:
             landing = None
         return landing or await self.send_alone(errand)
 
-    def detach(self) -> None:
-        """What is on its way is given to those who wait for it, and to nobody who comes later."""
-        self.flights.tables.detach_all()
-        for arriving in list(self._arriving.states.values()):
-            arriving.clear()
+    def detach(self, uris: Collection[str] | None = None) -> None:
+        """What is on its way is given to those who wait for it, and to nobody who comes later.
+
+        Args:
+            uris: for what; None: for everything.
+        """
+        ends = tuple(f" {uri}" for uri in uris or ())
+        tables = self.flights.tables
+        keys = {key for table in list(tables.states.values()) for key in list(table)}
+        keys |= {key for arriving in list(self._arriving.states.values()) for key in list(arriving)}
+        for key in keys:
+            if uris is None or key[0] in uris or key[0].endswith(ends):
+                tables.detach(key)
+                for arriving in list(self._arriving.states.values()):
+                    arriving.pop(key, None)
 
     def _key(self, errand: Errand) -> Key:
         names = ("authorization",) if errand.policy.shared else errand.policy.identity
@@ -148,11 +159,12 @@ class Collapsing:
 
     async def _send(self, errand: Errand, key: Key) -> Landing:
         errand.leads = True
+        flight = current.get()
         errand.landing = landing = await self._forwarding.go(errand)
         if _is_plain(errand) and not self._may_share(landing, errand):
             with self._lock:
                 self._unshared.put(errand.key, None)
-        if isinstance(landing, Coming):
+        if isinstance(landing, Coming) and flight is not None and not flight.is_detached:
             self._note_arriving(key, landing)
         if errand.is_gone:
             self._let_go(errand)

@@ -76,18 +76,18 @@ class HttpCache:
             self._has_marks = True
         found = await self.store.find(key)
         kept = _choose(request, found, ruling.policy) if found.responses else None
+        answer, reuse = None, rfc9111.Reuse.VALIDATE
         if kept is not None:
             now = self.clock()
             reuse = rfc9111.reuse(request, kept[1], now, ruling.policy)
             if reuse is not rfc9111.Reuse.VALIDATE:
                 answer = answer_from(request, *kept, now, _HIT)
-                if answer is not None and (type(answer.body) is not ChunkedBody or await self._open(answer)):
-                    self.counts.hits += 1
-                    if reuse is not rfc9111.Reuse.FRESH:
-                        self._serve_old(
-                            reuse, Errand(request, key, ruling.policy, origin, found, _tags(uri, mark), kept)
-                        )
-                    return answer
+        if answer is not None and (type(answer.body) is not ChunkedBody or await self._open(answer)):
+            self.counts.hits += 1
+            if reuse is rfc9111.Reuse.FRESH:
+                return answer
+            self._serve_old(reuse, Errand(request, key, ruling.policy, origin, found, _tags(uri, mark), kept))
+            return answer
         if rfc9111.wants_only_stored(request, ruling.policy):
             return only_if_cached(CacheStatus(fwd="miss"))
         return await self._fetch(Errand(request, key, ruling.policy, origin, found, _tags(uri, mark), kept))
@@ -185,8 +185,8 @@ class HttpCache:
 
     async def invalidate(self, *uris: str) -> None:
         """Let nothing that is kept for these URIs be used any more, and nothing that is on its way be kept."""
-        self._collapsing.detach()
         known = [self._rules.of(uri).key(rfc9111.cache_uri(uri)) for uri in uris]
+        self._collapsing.detach(known)
         self.counts.invalidated += len(known)
         await self.store.invalidate(*(cache_key("GET", uri, "") for uri in known))
         if self._has_marks or self._rules.cache_bodies:
