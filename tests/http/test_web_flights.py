@@ -69,6 +69,7 @@ async def test_who_cannot_share_does_not_wait_in_line() -> None:
             all_are_there = arrivals.expect(5)
             asking = [asyncio.create_task(site.get()) for _ in range(5)]
             await all_are_there.wait()
+            await handler.began.wait()
             assert handler.runs == 1
             handler.may_go_on.set()
             replies = await asyncio.gather(*asking)

@@ -38,7 +38,7 @@ class WebSite:
     """An application that is served, and a client without a memory."""
 
     def __init__(self, app: web.Application, **options: Any) -> None:
-        self._runner = web.AppRunner(app, access_log=None, **options)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, **options)
         self.session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False)
         self.port = 0
 
