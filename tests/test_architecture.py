@@ -62,6 +62,12 @@ IMPURE: Final = {
 }  # fmt: skip
 """What core must not import: waiting, clocks, input and output, logs. For `random`, see `impure`."""
 
+RULES: Final = ("asynccache.http.rfc9111", "asynccache.http.status")
+"""The rules of HTTP caching, and how what they led to is told: pure, with all that they are made of."""
+
+MADE_OF: Final = {"conditional", "dates", "fields", "message", "policy", "ranges", "stored", "uris", "vary"}
+"""What the rules of HTTP caching are known to be made of."""
+
 LONGEST_FILE: Final = 400
 LONGEST_FUNCTION: Final = 50
 
@@ -169,6 +175,21 @@ def drawn(source: Source) -> Iterator[tuple[int, str]]:
                 yield line, f"random.{name}"
 
 
+def made_of(names: tuple[str, ...]) -> dict[str, Source]:
+    """Modules and folders of the package, and all of the package that they import, directly or not."""
+    known = {source.name: source for source in sources()}
+    found: dict[str, Source] = {}
+    waiting = [name for name in known if f"{name}.".startswith(tuple(f"{start}." for start in names))]
+    while waiting:
+        name = waiting.pop()
+        if name not in known:  # what is imported is a name in a module
+            name = name.rpartition(".")[0]
+        if name in known and name not in found:
+            found[name] = known[name]
+            waiting += [each for _, each in imported(known[name])]
+    return found
+
+
 def functions(tree: ast.Module) -> Iterator[Function]:
     """Every function and method of a module."""
     return (node for node in ast.walk(tree) if isinstance(node, Function))
@@ -198,6 +219,26 @@ def test_imports_point_down_only() -> None:
 def test_core_is_pure() -> None:
     """Core waits for nothing, does no input or output, has no clock, draws no lots and writes no log."""
     assert [wrong for source in sources() if source.part == "core" for wrong in impure(source)] == []
+
+
+def test_the_rules_of_http_are_pure() -> None:
+    """So are they: all that they need is handed in, and so it is with whatever they are made of."""
+    found = made_of(RULES)
+    assert {name.split(".")[2] for name in found if name.startswith("asynccache.http.")} >= MADE_OF
+    assert [wrong for source in found.values() for wrong in impure(source)] == []
+
+
+def test_the_rules_of_http_know_no_store() -> None:
+    """They could be used with another store, or none: of the package, they rest on core and each other only."""
+    assert {source.part for source in made_of(RULES).values()} <= {"core", "errors", "http", "protocols"}
+
+
+def test_what_something_is_made_of_is_found() -> None:
+    """Imports are followed: what waits is found behind what does not, and a folder's modules are all looked at."""
+    found = made_of(("asynccache.http.options",))
+    assert {"asynccache.http.engine", "asynccache.http.rfc9111.reusing", "asynccache.stores.contract"} <= found.keys()
+    assert [wrong for source in found.values() for wrong in impure(source)] != []
+    assert made_of(("asynccache.htt",)) == {}
 
 
 def test_files_are_short() -> None:

@@ -16,15 +16,18 @@ from typing import Final, Never, get_overloads
 import pytest
 
 import asynccache
+import asynccache.http
 from asynccache import Cache, CachedFunction, LoadOptions, SharedFunction
 from asynccache.decorator import AsyncCached
+from asynccache.http.options import HttpCacheOptions
+from asynccache.http.server.face import ServerCacheOptions
 from asynccache.options.caches import CacheOptions
 from asynccache.options.shared import SHARED_OPTIONS
 from asynccache.wrapping.controls import CallControls, Controls
 from asynccache.wrapping.shared import SharedControls
 
 PACKAGE: Final = Path(__file__).parents[1] / "asynccache"
-PUBLIC_MODULES: Final = ("asynccache", "asynccache.core", "asynccache.stores", "asynccache.testing")
+PUBLIC_MODULES: Final = ("asynccache", "asynccache.core", "asynccache.http", "asynccache.stores", "asynccache.testing")
 OPTIONAL: Final = {"aiohttp", "emcache", "hazelcast", "redis", "sqlite3", "uvloop"}
 TOOLS_OF_IMPORTING: Final = {"Any", "Final", "TYPE_CHECKING", "annotations"}
 
@@ -69,6 +72,11 @@ def documented_constants() -> set[str]:
 def has_docstring(value: object) -> bool:
     """Whether a class or function explains itself; a class does not inherit its explanation."""
     return bool((vars(value).get("__doc__") if inspect.isclass(value) else inspect.getdoc(value)) or "")
+
+
+def is_ours(kind: type) -> bool:
+    """Whether a class is of the package."""
+    return kind.__module__.partition(".")[0] == "asynccache"
 
 
 @pytest.mark.parametrize("name", PUBLIC_MODULES)
@@ -166,9 +174,26 @@ def test_every_option_is_explained() -> None:
     assert {"store", *CacheOptions.__annotations__} - named == set()
 
 
+@pytest.mark.parametrize("options", [HttpCacheOptions, ServerCacheOptions])
+def test_every_option_of_http_caches_is_explained(options: type) -> None:
+    """Each option has a line where it is declared."""
+    explained = set(re.findall(r"^(\w+): ", inspect.getdoc(options) or "", re.MULTILINE))
+    inherited = set() if options is HttpCacheOptions else set(HttpCacheOptions.__annotations__)
+    assert explained == set(options.__annotations__) - inherited
+
+
+@pytest.mark.parametrize("cache", [asynccache.http.CacheMiddleware, asynccache.http.ResponseCache])
+def test_options_of_http_caches_are_given_by_name(cache: type) -> None:
+    """Only the store has a place; all else is said by name."""
+    kinds = [parameter.kind for parameter in inspect.signature(cache).parameters.values()]
+    assert kinds == [inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.VAR_KEYWORD]
+
+
 def test_methods_are_explained() -> None:
     """Every public method of a public class of the package has a docstring of its own or of what it overrides."""
-    classes = [value for value in (getattr(asynccache, name) for name in asynccache.__all__) if inspect.isclass(value)]
+    modules = (asynccache, asynccache.http)
+    values = [getattr(module, name) for module in modules for name in module.__all__]
+    classes = {base for value in values if inspect.isclass(value) for base in value.__mro__ if is_ours(base)}
     silent = [
         f"{cls.__name__}.{name}"
         for cls in classes

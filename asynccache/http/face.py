@@ -11,11 +11,10 @@ from asynccache.http.options import BuiltCache
 
 
 class Url(Protocol):
-    """A URL that is no string, such as those of yarl, Starlette and httpx: `str()` writes it out."""
+    """A `yarl.URL`, such as `request.url` of aiohttp; named by what it can do, as ASGI needs no yarl."""
 
-    @property
-    def scheme(self) -> str:
-        """What it begins with."""
+    def human_repr(self) -> str:
+        """Write it for people. What is used of it is `str()`."""
         ...
 
 
@@ -29,7 +28,7 @@ class CacheFace:
         """Let nothing that is kept for these URLs be used any more, and nothing that is on its way be kept.
 
         Args:
-            urls: whole ones, from the scheme on, with the query. All variants of each are meant.
+            urls: whole ones, from the scheme on, with the query; as strings, or as `yarl.URL`s. All variants are meant.
 
         Raises:
             TypeError: one is no URL.
@@ -56,8 +55,8 @@ class CacheFace:
         await self.aclose()
 
     def _written(self, url: str | Url) -> str:
-        if not isinstance(url, str) and not hasattr(url, "scheme"):
-            raise TypeError(f"a URL is a string, as in invalidate('https://shop.example/1'), not {url!r}")
+        if not isinstance(url, str) and not hasattr(url, "human_repr"):
+            raise TypeError(f"write the URL as a string, as in invalidate('https://shop.example/1'), not {url!r}")
         sent = self._as_sent(url) if isinstance(url, str) else as_sent(str(url))
         if sent is None:
             raise ValueError(f"write the whole URL, as in invalidate('https://shop.example/1'), not {str(url)!r}")

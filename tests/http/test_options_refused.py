@@ -206,7 +206,7 @@ async def test_what_is_no_url_is_refused(url: Any) -> None:
     """Bytes are none either: what `str()` makes of them is found nowhere."""
     for cache in (CacheMiddleware(), ResponseCache()):
         async with cache:
-            with pytest.raises(TypeError, match="a URL is a string"):
+            with pytest.raises(TypeError, match="write the URL as a string"):
                 await cache.invalidate(url)
 
 

@@ -9,7 +9,9 @@ from typing import Any, Final
 import pytest
 
 import asynccache
+import asynccache.http
 from asynccache import Cache
+from asynccache.http.server.face import ServerCacheOptions
 
 ROOT: Final = Path(__file__).parents[2]
 API: Final = sorted(Path(__file__).parent.glob("api*.py"))
@@ -54,7 +56,7 @@ def test_every_public_name_is_there() -> None:
     """What is public is used there: a change of a public type shows."""
     trees = [ast.parse(path.read_text("utf-8")) for path in API]
     names = {node.id for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    assert set(asynccache.__all__) - names == set()
+    assert {*asynccache.__all__, *asynccache.http.__all__} - names == set()
 
 
 def used_wrongly() -> list[str]:
@@ -78,3 +80,34 @@ def test_methods_of_a_cache_are_all_there() -> None:
     assert take_options
     wrong = used_wrongly()
     assert [name for name in take_options if not any(f"cache.{name}(" in line for line in wrong)] == []
+
+
+def keywords(*callables: str) -> set[str]:
+    """The names of all arguments that are given by name where one of these is called."""
+    calls = [
+        node for path in API for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Call)
+    ]
+    return {
+        str(keyword.arg)
+        for call in calls
+        if any(isinstance(part, ast.Name) and part.id in callables for part in (call.func, *call.args))
+        for keyword in call.keywords
+    }
+
+
+def test_options_of_http_caches_are_all_there() -> None:
+    """Each option of an HTTP cache, of a rule and of `directives` is given there."""
+    given = keywords("CacheMiddleware", "ResponseCache", "ASGICacheMiddleware")
+    assert {"store", *ServerCacheOptions.__annotations__} - given == set()
+    for made in (asynccache.http.Rule, asynccache.http.directives):
+        options = inspect.signature(made).parameters.keys() - {"url"}
+        assert options - keywords(made.__name__) == set()
+
+
+def test_methods_of_http_caches_are_all_there() -> None:
+    """Each public method of an HTTP cache is called."""
+    text = "".join(path.read_text("utf-8") for path in API)
+    kinds = [asynccache.http.CacheMiddleware, asynccache.http.ResponseCache, asynccache.http.ASGICacheMiddleware]
+    methods = {name for kind in kinds for name in dir(kind) if not name.startswith("_")}
+    assert {"invalidate", "purge_tags", "cached"} <= methods
+    assert [name for name in sorted(methods) if f".{name}" not in text] == []
