@@ -14,9 +14,9 @@ path_of = $(patsubst $1=%,%,$(filter $1=%,$(FOUND)))
 OLDER := $(filter-out $(NEWEST),$(VERSIONS))
 HERE := .venv/$(CURRENT)
 
-# How many parts run beside one another: one more than there are processors, as engines are waited for most of the time.
-# What a part says is shown when it has ended (macOS brings a make that cannot do so), and one that fails ends no other.
-JOBS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
+# How many parts run beside one another: with more than there are processors, tests of time limits would be tests of
+# luck. What a part says is shown when it has ended (macOS brings a make that cannot do so), and one that fails ends no other.
+JOBS ?= $(shell $(PYTHON) -c 'import os; print(os.cpu_count() or 1)')
 APART := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 TOGETHER = $(MAKE) --no-print-directory --keep-going --jobs=$(JOBS) $(APART)
 # Tests with engines are about time, so they have the right of way.
