@@ -13,6 +13,7 @@ import statistics
 import subprocess
 import sys
 import time
+import urllib.request
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -39,8 +40,14 @@ def application(kind: str) -> web.Application:
     is_decorated = kind == "a hit, decorated"
     app = web.Application(middlewares=[] if kind == "a constant" or is_decorated else [cache])
     app.router.add_get("/item", cache.cached(ttl=3600)(handler) if is_decorated else handler)
+    app.router.add_get("/cpu", spent)
     app.cleanup_ctx.append(cache.cleanup_ctx)
     return app
+
+
+async def spent(_: web.Request) -> web.Response:
+    """Tell how many seconds the server has computed."""
+    return web.Response(text=str(time.process_time()), headers={"Cache-Control": "no-store"})
 
 
 async def serve(kind: str) -> None:
@@ -91,6 +98,12 @@ def _same(connection: Connection) -> Connection:
     return connection
 
 
+def cpu_of(port: int) -> float:
+    """Ask a server how many seconds it has computed."""
+    with urllib.request.urlopen(f"http://{HOST}:{port}/cpu") as response:
+        return float(response.read())
+
+
 async def rate(port: int, kind: str, requests: int, connections: int) -> float:
     """Measure requests per second."""
     condition = 'If-None-Match: "1"\r\n' if kind == "a hit, 304" else ""
@@ -122,18 +135,23 @@ def measure(rounds: int, requests: int, connections: int) -> Table:
         for kind in KINDS
     }
     found: dict[str, list[float]] = {kind: [] for kind in KINDS}
+    computed: dict[str, list[float]] = {kind: [] for kind in KINDS}
     try:
         ports = {kind: int(server.stdout.readline()) for kind, server in servers.items() if server.stdout}
         for number in range(rounds + 1):
             for kind, port in ports.items():
+                before = cpu_of(port)
                 figure = asyncio.run(rate(port, kind, requests, connections))
                 if number:  # the first warms up
                     found[kind].append(figure)
+                    computed[kind].append((cpu_of(port) - before) / requests * 1e6)
     finally:
         for server in servers.values():
             server.communicate("")
     table = Table("aiohttp.web, a body of 1 kB", "requests/s", KINDS[0])
-    table.rows = {kind: Row(statistics.median(figures)) for kind, figures in found.items()}
+    for kind, figures in found.items():
+        cpu = round(statistics.median(computed[kind]), 1)
+        table.rows[kind] = Row(statistics.median(figures), {"us of the server's CPU a request:": cpu})
     return table
 
 
