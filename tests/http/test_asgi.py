@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from asynccache.http.server.asgi import ASGICacheMiddleware
+from asynccache.http.server.asgi_origin import encoded
 from asynccache.http.server.asgi_run import BrokenOff
 from asynccache.stores.memory import MemoryStore
 from asynccache.testing import ManualClock
@@ -329,6 +330,13 @@ async def test_an_application_that_sends_nothing_is_told_of() -> None:
     async with ASGICacheMiddleware(silent) as cached:
         with pytest.raises(BrokenOff):
             await get().to(cached)
+
+
+async def test_what_aiohttp_has_kept_is_told_in_its_octets() -> None:
+    """A field with octets beyond ASCII, which aiohttp has as surrogates, is sent as those octets."""
+    title = b"caf\xe9".decode("utf-8", "surrogateescape")
+    assert encoded(("X-Title", title)) == (b"x-title", b"caf\xe9")
+    assert encoded(("X-Title", "caf\xe9")) == (b"x-title", b"caf\xe9")
 
 
 async def test_websockets_and_the_lifespan_pass_and_the_end_closes_the_cache() -> None:

@@ -110,6 +110,22 @@ async def test_a_client_that_leaves_ends_a_stream_that_is_its_own() -> None:
     assert not call.is_complete
 
 
+async def test_a_server_that_cancels_a_stream_cancels_the_application() -> None:
+    """A call that was for its caller alone is cancelled with it, as without a cache."""
+    app = Events()
+    async with ASGICacheMiddleware(app) as cached:
+        call = get()
+        task = asyncio.create_task(call.to(cached))
+        while call.body != b"one":
+            call.something_came.clear()
+            await call.something_came.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await turns(3)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
 async def test_a_leader_that_leaves_does_not_spoil_it_for_others() -> None:
     """The client whose request called the application goes: the other one gets all, and it is kept."""
     app = Events("text/plain", "max-age=60")

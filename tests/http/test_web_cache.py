@@ -578,3 +578,13 @@ async def test_what_became_of_requests_is_counted() -> None:
         for path in ("/", "/", "/", "/passed"):
             await site.get(path)
         assert cache.stats() == HttpStats(hits=2, misses=1, passed=1)
+
+
+async def test_a_handler_that_returns_nothing_is_told_so_by_aiohttp() -> None:
+    """What is no response reaches aiohttp as it is: a 500, and nothing kept."""
+
+    async def answer(_: web.Request) -> None:
+        return None
+
+    async with ResponseCache(ttl=60) as cache, serving(cache, {"/": answer}) as site:
+        assert [(await site.get()).status for _ in range(2)] == [500, 500]

@@ -1,6 +1,7 @@
 """One run of a handler of aiohttp.web for all who ask the same at the same time, also when some of them leave."""
 
 import asyncio
+import gc
 from typing import Any
 
 import pytest
@@ -198,3 +199,20 @@ async def test_closing_ends_what_runs_behind(clock: ManualClock) -> None:
         await ask(cache, answer)
         await began.wait()
     assert ended.is_set()
+
+
+async def test_a_response_that_is_dropped_unsent_leaves_nothing() -> None:
+    """A large body from the store that a middleware outside throws away is not waited for."""
+    body = b"x" * 3_000_000
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(body=body, headers={"Cache-Control": "max-age=60"})
+
+    async with ResponseCache() as cache:
+        await ask(cache, answer)
+        response = await ask(cache, answer)
+        assert response.headers["Cache-Status"].startswith("asynccache; hit")
+        del response
+        gc.collect()
+        await turns(5)
+        assert asyncio.all_tasks() == {asyncio.current_task()}

@@ -90,11 +90,14 @@ class ASGICacheMiddleware(ServerCache):
             await _send_own(answer, run, None if upload is not None else receive, send)
             return
         body = BodyReader(answer)
-        await send(_head(answer.status, _told(answer, with_date=self._tells_date)))
-        if body.content is not None:
-            await send(_piece(body.content if asked.method != "HEAD" else b""))
-        else:
-            await _until_gone(_send_body(body.read(), send), receive)
+        try:
+            await send(_head(answer.status, _told(answer, with_date=self._tells_date)))
+            if body.content is not None:
+                await send(_piece(body.content if asked.method != "HEAD" else b""))
+            else:
+                await _until_gone(_send_body(body.read(), send), receive)
+        finally:
+            body.leave()
 
     def _closing(self, send: Send) -> Send:
         async def sending(message: Message) -> None:

@@ -4,8 +4,9 @@ Decides how much may lie between them.
 """
 
 import asyncio
+import weakref
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Final
 
 from asynccache.http.exchange import Answer
@@ -142,8 +143,19 @@ class BodyReader:
         finally:
             self.leave()
 
+    def leave_with(self, owner: object) -> None:
+        """It is read no more when an object is gone that alone could read it, and may not have done so."""
+        loop = asyncio.get_running_loop()
+        weakref.finalize(owner, _call_soon, loop, self.leave).atexit = False
+
     def leave(self) -> None:
         """It is read no more."""
         if self._spool is not None and self._pieces is not None:
             self._spool.leave(self._pieces)
             self._pieces.leave()
+
+
+def _call_soon(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
+    """Call something in its loop, from wherever an object was collected."""
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(call)

@@ -61,6 +61,8 @@ def response_of(answer: Answer, body: BodyReader, *, is_head: bool) -> web.Respo
     headers = (*pairs, *extra_lines(answer))
     content = None if is_head else body.content if body.content is not None else body.read()
     response = web.Response(status=answer.status, reason=answer.reason or None, headers=headers, body=content or None)
+    if body.content is None:
+        body.leave_with(response)
     if is_compressed and content is not None and answer.status == 200:
         response.enable_compression()
     return response
