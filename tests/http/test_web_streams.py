@@ -9,6 +9,7 @@ from aiohttp import web
 
 from asynccache.http import Rule
 from asynccache.http.server.handlers import ResponseCache
+from asynccache.http.server.web_origin import CACHE_TAGS
 from tests.http.web_site import WebSite, serving
 
 
@@ -166,11 +167,11 @@ async def test_who_lies_outside_sees_what_a_handler_has_put_into_its_request() -
     @web.middleware
     async def outside(request: web.Request, handler: object) -> web.StreamResponse:
         response: web.StreamResponse = await handler(request)  # type: ignore[operator]
-        seen.append(request.get(NOTE))
+        seen.append(request.get(CACHE_TAGS))
         return response
 
     async def answer(request: web.Request) -> web.Response:
-        request[NOTE] = "noted"
+        request[CACHE_TAGS] = ("noted",)
         return web.Response(text="x", headers={"Cache-Control": "max-age=60"})
 
     async with ResponseCache() as cache:
@@ -179,7 +180,4 @@ async def test_who_lies_outside_sees_what_a_handler_has_put_into_its_request() -
         async with WebSite(app) as site:
             await site.get()
             await site.get()
-    assert seen == ["noted", None]
-
-
-NOTE = web.RequestKey("note", str)
+    assert seen == [("noted",), None]
