@@ -1,7 +1,8 @@
 """Traffic of two caches on one store, with a source that says what is true, and a record of what callers met.
 
 Every value names its key and its version, so a value of another key, or one that never was, is seen at once. Each key
-is changed by one of the caches only, so what is newest is never in doubt; both read all keys.
+is changed by one of the caches only, and by one of its callers at a time, so what is newest is never in doubt: of two
+changes that overlap, either may be the last. Both caches read all keys.
 """
 
 import asyncio
@@ -9,7 +10,7 @@ import contextlib
 import random
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from typing import Any
 
 from asynccache import Cache
@@ -39,6 +40,7 @@ class Traffic:
         self._caches = caches
         self._chance = random.Random(seed)
         self._is_flowing = False
+        self._in_change: set[int] = set()
         self.truth = dict.fromkeys(range(KEYS), 1)
         self.calls: Counter[str] = Counter()
         self.longest: Counter[str] = Counter()
@@ -79,6 +81,8 @@ class Traffic:
         kind = self._chance.choices(("get", "get_or_load", "set", "delete"), (6, 10, 1, 1))[0]
         if kind in ("set", "delete"):
             key = (key - key % len(self._caches) + number) % KEYS
+            if key in self._in_change:
+                kind = "get_or_load"
         return kind, getattr(self, f"_{kind}")(self._caches[number], key)
 
     async def _get(self, cache: Cache, key: int) -> None:
@@ -94,12 +98,22 @@ class Traffic:
         return value
 
     async def _set(self, cache: Cache, key: int) -> None:
-        self.truth[key] += 1
-        await cache.set(key, [key, self.truth[key]])
+        with self._changing(key):
+            await cache.set(key, [key, self.truth[key]])
 
     async def _delete(self, cache: Cache, key: int) -> None:
+        with self._changing(key):
+            await cache.delete(key)
+
+    @contextlib.contextmanager
+    def _changing(self, key: int) -> Iterator[None]:
+        """Let the source have a new version; nobody else changes the key until the cache has been told."""
         self.truth[key] += 1
-        await cache.delete(key)
+        self._in_change.add(key)
+        try:
+            yield
+        finally:
+            self._in_change.remove(key)
 
     def _look_at(self, key: int, value: Any) -> None:
         if value is not None and (value[0] != key or not 1 <= value[1] <= self.truth[key]):
