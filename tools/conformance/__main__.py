@@ -26,9 +26,9 @@ from tools.conformance.scoring import (
     surprises,
     verdicts,
 )
-from tools.conformance.steps import AT_ONCE, Bench, Results, run_all
+from tools.conformance.steps import AT_ONCE, Bench, run_all
 from tools.conformance.suite import Case, Revision, Suite
-from tools.conformance.tables import Scored, later, page, summary
+from tools.conformance.tables import Peer, Scored, later, page, summary
 
 ROOT: Final = Path(__file__).parents[2]
 DESCRIPTION: Final = "Runs the public HTTP cache tests against our HTTP caches."
@@ -81,10 +81,14 @@ async def run_column(name: str, server: Origin, suites: Sequence[Suite], options
     return Scored(name, column.title, mine, results)
 
 
-def peers(checkout: Path) -> dict[str, Results]:
+def peers(checkout: Path) -> list[Peer]:
     """Read the results that come with the suite."""
-    files = sorted((checkout / "results").glob("*.json"))
-    return {file.stem: published(json.loads(file.read_text("utf-8"))) for file in files}
+    found: list[Peer] = []
+    for each in suites_of.load_published(checkout):
+        saved = json.loads((checkout / "results" / each["file"]).read_text("utf-8"))
+        title = f"{each['name']} {each.get('version', '').split(' ')[0]}".strip()
+        found.append(Peer(title, each["type"] == "browser", published(saved)))
+    return found
 
 
 def show(found: Scored, every: Mapping[str, Case], told: Surprises) -> None:
@@ -96,10 +100,10 @@ def show(found: Scored, every: Mapping[str, Case], told: Surprises) -> None:
         print(f"{found.name}: {name} passes, though known_failures.toml says why it does not")
 
 
-def show_others(found: Scored, every: Mapping[str, Case], others: Mapping[str, Results]) -> None:
+def show_others(found: Scored, every: Mapping[str, Case], others: Sequence[Peer]) -> None:
     """List what somebody passes, and we do not."""
     ours = found.verdicts(every)
-    theirs = {name: verdicts(found.suites, results, every) for name, results in others.items()}
+    theirs = {peer.title: verdicts(found.suites, peer.results, every) for peer in others}
     for test, how in ours.items():
         passing = [name for name, ended in theirs.items() if ended.get(test) == "pass"]
         if how != "pass" and passing:
@@ -153,7 +157,7 @@ def page_of(
     tested: Sequence[Scored],
     every: Mapping[str, Case],
     known: Sequence[Known],
-    others: Mapping[str, Results],
+    others: Sequence[Peer],
 ) -> str:
     """Give the page, or what it will say of a later revision."""
     if revision == "later":

@@ -1,7 +1,7 @@
-// Prints the suite's tests as JSON: node export.mjs FOLDER. The suite's own export needs packages that we do not.
+// Prints what a module of the suite exports, as JSON: node export.mjs MODULE. The suite's own export of its tests needs
+// packages that we do not.
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 
-const index = path.resolve(process.argv[2], 'tests', 'index.mjs')
-const { default: suites } = await import(pathToFileURL(index).href)
-process.stdout.write(JSON.stringify(suites))
+const { default: exported } = await import(pathToFileURL(path.resolve(process.argv[2])).href)
+process.stdout.write(JSON.stringify(exported))

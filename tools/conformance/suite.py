@@ -90,6 +90,15 @@ class Suite(TypedDict):
     tests: list[Case]
 
 
+class Published(TypedDict):
+    """Whose results come with the suite: the file they are in, and what was tested ("browser", "rev-proxy", "cdn")."""
+
+    file: str
+    name: str
+    type: str
+    version: NotRequired[str]
+
+
 SPARED: Final = frozenset({"conditional-lm", "conditional-inm", "status"})
 """Suites of which browsers are spared tests since `fetch()` takes conditional requests past the cache and hides
 redirects: neither is so in Python."""
@@ -128,12 +137,26 @@ def load(checkout: Path) -> list[Suite]:
     Raises:
         SystemExit: it is none.
     """
-    command = ["node", str(HERE / "export.mjs"), str(checkout)]
+    suites: list[Suite] = json.loads(_exported(checkout, "tests"))
+    return suites
+
+
+def load_published(checkout: Path) -> list[Published]:
+    """Read whose results come with a checkout.
+
+    Raises:
+        SystemExit: it is none.
+    """
+    published: list[Published] = json.loads(_exported(checkout, "results"))
+    return published
+
+
+def _exported(checkout: Path, folder: str) -> str:
+    command = ["node", str(HERE / "export.mjs"), str(checkout / folder / "index.mjs")]
     exported = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     if exported.returncode:
         raise SystemExit(f"{checkout} is no checkout of the HTTP cache tests:\n{exported.stderr}")
-    suites: list[Suite] = json.loads(exported.stdout)
-    return suites
+    return exported.stdout
 
 
 def revision_of(suites: Iterable[Suite]) -> Revision:

@@ -31,6 +31,20 @@ class Scored(NamedTuple):
         return verdicts(self.suites, self.results, every)
 
 
+class Peer(NamedTuple):
+    """Results that somebody has published.
+
+    Attributes:
+        title: what was tested.
+        is_private: whether it is a private cache; all others are shared.
+        results: how the tests ended.
+    """
+
+    title: str
+    is_private: bool
+    results: Results
+
+
 INTRODUCTION: Final = f"""\
 # How the HTTP caches do in the public cache tests
 
@@ -46,23 +60,23 @@ have reused; a *check* asks how a cache behaves where the standard leaves it fre
 as *yes*. A test that depends on another counts only if that one passes too.
 
 Four things are tested. The clients' caches have no options; those on servers are told to do what proxies do: to guess
-how long a response is fresh that does not say it (`heuristic_fraction=0.1`), and to serve an old one if the origin fails
-(`stale_if_error=60`).
+how long a response is fresh that does not say it (`heuristic_fraction=0.1`), and to serve an old one if the origin
+fails (`stale_if_error=60`).
 
 - **client**: `CacheMiddleware` in an `aiohttp.ClientSession`, with the tests for the private caches of browsers.
 - **client, further tests**: likewise, with tests that browsers are spared because `fetch()` takes conditional requests
   past their caches, and hides redirects.
 - **aiohttp.web**: `ResponseCache`, a shared cache, in front of a handler that hands requests on to the origin, with the
   tests for proxies.
-- **ASGI**: `ASGICacheMiddleware` on uvicorn without a date of its own (`date=True`), in front of an application that does
-  the same.
+- **ASGI**: `ASGICacheMiddleware` on uvicorn without a date of its own (`date=True`), in front of an application that
+  does the same.
 """
 
 PUBLISHED: Final = """
 ## What others have published
 
-The suite comes with results of browsers and proxies; these are their totals over the same tests. Some of them are
-years old, and lack the newest tests.
+The suite comes with results of browsers and proxies; these are their totals over the same tests. They are of versions
+that were new when this revision of the suite was.
 """
 
 LATER: Final = """
@@ -84,19 +98,19 @@ def page(
     tested: Sequence[Scored],
     every: Mapping[str, Case],
     known: Iterable[Known],
-    published: Mapping[str, Results],
+    peers: Iterable[Peer],
     about_later: str = "",
 ) -> str:
     """Write the page; `about_later` is what `later` wrote when a later revision was run."""
-    lines = [INTRODUCTION, *summary(tested, every), PUBLISHED, *comparison(tested, every, published)]
+    lines = [INTRODUCTION, *summary(tested, every), PUBLISHED, *comparison(tested, every, peers)]
     lines += [about_later] if about_later else []
     lines += ["\n## Suite by suite\n", *by_suite(tested, every), NOT_PASSED, *explained(tested, every, known)]
     return "\n".join(lines) + "\n"
 
 
-def later(tested: Sequence[Scored], every: Mapping[str, Case], published: Mapping[str, Results]) -> str:
+def later(tested: Sequence[Scored], every: Mapping[str, Case], peers: Iterable[Peer]) -> str:
     """Write what the page says of a later revision."""
-    tables = [*summary(tested, every), "", *comparison(tested, every, published)]
+    tables = [*summary(tested, every), "", *comparison(tested, every, peers)]
     return "\n".join([LATER.format(tests=len(every)), *tables])
 
 
@@ -124,18 +138,16 @@ def summary(tested: Iterable[Scored], every: Mapping[str, Case]) -> Iterator[str
         yield row(each.title, *(passes(counted, kind) for kind in KINDS))
 
 
-def comparison(tested: Iterable[Scored], every: Mapping[str, Case], published: Mapping[str, Results]) -> Iterator[str]:
-    """A row for each of those who have published theirs: browsers are private caches, all others shared."""
+def comparison(tested: Iterable[Scored], every: Mapping[str, Case], peers: Iterable[Peer]) -> Iterator[str]:
+    """A row for each of those who have published theirs, over the same tests."""
     yield from head("", "tests", *KINDS)
-    browsers = {"chrome", "edge", "firefox", "safari"}
-    private = next((each for each in tested if each.name == "client"), None)
-    shared = next((each for each in tested if each.name in ("web", "asgi")), None)
-    for name, results in sorted(published.items()):
-        same = private if name in browsers else shared
+    ours = {each.name: each for each in tested}
+    for peer in peers:
+        same = ours.get("client") if peer.is_private else ours.get("web")
         if same is not None:
-            counted = counts(by_id(same.suites).values(), verdicts(same.suites, results, every))
-            tests = "for private caches" if same is private else "for shared caches"
-            yield row(name, tests, *(passes(counted, kind) for kind in KINDS))
+            counted = counts(by_id(same.suites).values(), verdicts(same.suites, peer.results, every))
+            tests = "for private caches" if peer.is_private else "for shared caches"
+            yield row(peer.title, tests, *(passes(counted, kind) for kind in KINDS))
 
 
 def by_suite(tested: Sequence[Scored], every: Mapping[str, Case]) -> Iterator[str]:
