@@ -169,6 +169,7 @@ def test_the_page_tells_all() -> None:
         Scored("web", "aiohttp.web", [suite], {"good": None, "bad": None}),
     ]
     known = [Known(frozenset({"bad"}), frozenset({"client"}), "It is hard.")]
+    peers = [Peer("Browser 1.0", True, {"good": FAILED, "bad": None}), Peer("proxy 2", False, {"good": None})]
     text = page(tested, every, known, peers, "Later: more.")
     assert "\nLater: more.\n" in text
     assert "| client | 1 of 1 | 0 of 1 |  |" in text
