@@ -12,7 +12,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 from tools.conformance.checks import Problem
 from tools.conformance.steps import Results
-from tools.conformance.suite import Case, Kind, Revision, Suite, by_id, kind_of
+from tools.conformance.suite import Case, Kind, Revision, Suite, kind_of
 
 Verdict: TypeAlias = Literal["pass", "fail", "dependency", "setup", "retry", "harness", "untested"]
 Counts: TypeAlias = Mapping[Kind, Counter[Verdict]]
@@ -131,9 +131,3 @@ def published(saved: Mapping[str, bool | list[str]]) -> Results:
 def as_published(results: Results) -> dict[str, bool | list[str]]:
     """Give results as the suite saves them."""
     return {name: True if found is None else list(found) for name, found in results.items()}
-
-
-def totals(suites: Iterable[Suite], results: Results, every: Mapping[str, Case]) -> Counts:
-    """How many tests of each kind ended in which way, over all these suites."""
-    kept = list(suites)
-    return counts(by_id(kept).values(), verdicts(kept, results, every))
