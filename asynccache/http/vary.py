@@ -1,8 +1,9 @@
 """What requests are told apart by: the fields that `Vary` names, and the values that mean the same.
 
 Decides which differences between two values are none (RFC 9111, 4.1): spaces around commas, several lines for one, and
-for the fields of content negotiation, case, order and how a weight is written. Logins and cookies are compared octet by
-octet. Only a digest of the values leaves: some are secret.
+for the fields of content negotiation, case, how a weight is written, and order; of languages, that counts, as some
+handlers take the first (RFC 9110, 12.5.4). Logins and cookies are compared octet by octet. Only a digest of the values
+leaves: some are secret.
 """
 
 import re
@@ -15,6 +16,9 @@ from asynccache.http.message import Fields, Headers
 
 _EXACT: Final = frozenset({"authorization", "proxy-authorization", "cookie", "user-agent", "referer", "origin", "host"})
 """Fields that are no lists: a comma in them is a comma."""
+
+_ORDERED: Final = frozenset({"accept-language"})
+"""Fields of content negotiation whose order may be one of preference."""
 
 _WEIGHT: Final = re.compile(r"0(?:\.\d{0,3})?|1(?:\.0{0,3})?", re.ASCII)
 
@@ -54,8 +58,9 @@ def normalised(name: str, headers: Headers) -> str:
         return ("; " if name == "cookie" else ", ").join(line.strip() for line in lines)
     if negotiated := _NEGOTIATED.get(name):
         preferences = [negotiated(member) for line in lines for member in members(line)]
-        if all(each is not None for each in preferences):
-            return ",".join(sorted({each for each in preferences if each is not None}))
+        read = [each for each in preferences if each is not None]
+        if len(read) == len(preferences):
+            return ",".join(dict.fromkeys(read) if name in _ORDERED else sorted(set(read)))
     return ",".join(member for line in lines for member in members(line))
 
 
