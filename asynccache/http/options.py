@@ -27,6 +27,9 @@ _MIB: Final = 1024 * 1024
 
 NAMESPACE: Final = "http"
 
+SERVER_NAMESPACE: Final = "http-server"
+"""Of caches in front of handlers: what a service keeps of others, and what it tells others, are purged apart."""
+
 MAX_BYTES: Final = 64 * _MIB
 """What the store in memory holds at most that a cache makes for itself."""
 
@@ -45,8 +48,9 @@ RETENTION: Final = 7 * 86_400.0
 class HttpCacheOptions(TypedDict, total=False):
     """What an HTTP cache can be told when it is made. Times are seconds, or `timedelta`s.
 
-    namespace: what all keys in the store begin with: 1 to 64 letters, digits, ".", "_" and "-"; "http". Two caches with
-        one store and one namespace share what they keep: give a client's and a server's cache different ones.
+    namespace: what all keys in the store begin with: 1 to 64 letters, digits, ".", "_" and "-"; "http" for
+        clients, "http-server" for servers. Two caches of one kind with one store and one namespace share what they
+        keep. A client's and a server's share purges then, and no responses.
     max_bytes: of the store in memory that a cache has for itself if it is given none; 64 MiB. Another store has limits
         of its own.
     max_body: bytes of the largest body that is kept; a sixteenth of `max_bytes`, or 256 MiB in a store that is given.
@@ -160,7 +164,8 @@ def build_cache(
     used = _open(f"memory://?max_bytes={max_bytes}" if store is None else store, name)
     responses = ResponseStore(
         used,
-        namespace=options.get("namespace", NAMESPACE),
+        namespace=options.get("namespace", SERVER_NAMESPACE if shared else NAMESPACE),
+        shared=shared,
         clock=clock,
         secret=options.get("secret"),
         max_body=read_size("max_body", max_body),

@@ -39,6 +39,7 @@ class ResponseStore:
     Args:
         store: any. Without `SupportsConditions`, of two responses that are stored at the same time one may be lost.
         namespace: what its keys begin with.
+        shared: whether different users are served from it: it finds nothing that was kept for one only.
         clock: tells the wall time.
         secret: signs what is stored; see `Sealer`.
         inline_limit: bytes of a body up to which it lies in its record.
@@ -60,6 +61,7 @@ class ResponseStore:
         store: Store,
         *,
         namespace: str = "http",
+        shared: bool = False,
         clock: WallClock = time.time,
         secret: Secrets | None = None,
         inline_limit: int = 32 * _KIB,
@@ -78,7 +80,7 @@ class ResponseStore:
         self._link = StoreLink(
             store=store,
             sealer=Sealer(secret=secret, max_value_bytes=largest),
-            spelling=Spelling(namespace),
+            spelling=Spelling(namespace, shared=shared),
             clock=clock,
             counts=self.counts,
         )

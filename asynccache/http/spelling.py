@@ -2,7 +2,8 @@
 
 Decides what lies under a namespace:
 
-    http:r:<digest>            the record of all responses to one cache key
+    http:r:<digest>            the record of all responses to one cache key, in a private cache
+    http:s:<digest>            likewise, in a shared one: it must never serve what a private one has kept
     http:b:<id>.<number>       one piece of a body
     http:p:<digest>            the mark of a tag
     http:a:                    the mark of everything in the namespace
@@ -25,6 +26,7 @@ class Spelling:
 
     Args:
         namespace: what they begin with.
+        shared: whether different users are served from the cache (RFC 9111, 1).
 
     Raises:
         TypeError, ValueError: the namespace cannot be meant.
@@ -32,7 +34,7 @@ class Spelling:
 
     __slots__ = ("_bodies", "_records", "_tags", "everything")
 
-    def __init__(self, namespace: str) -> None:
+    def __init__(self, namespace: str, *, shared: bool = False) -> None:
         if not isinstance(namespace, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # users without a checker
             raise TypeError(f"namespace must be a string, not {namespace!r}")
         if not _NAMESPACE.fullmatch(namespace):
@@ -40,7 +42,7 @@ class Spelling:
                 f"namespace must be 1 to 64 letters, digits, '.', '_' or '-', as in \"http\", not {namespace!r}"
             )
         prefix = namespace.encode()
-        self._records = prefix + b":r:"
+        self._records = prefix + (b":s:" if shared else b":r:")
         self._bodies = prefix + b":b:"
         self._tags = prefix + b":p:"
         self.everything: Final = prefix + b":a:"

@@ -229,8 +229,9 @@ async def test_what_is_in_the_store_tells_nothing_of_urls_and_tags(scene: Scene)
 
 def test_no_two_keys_meet() -> None:
     """Octets that are no text tell keys apart as well, and so do namespaces, and what a key is for."""
-    spelling, other = Spelling("http"), Spelling("http2")
+    spelling, other, shared = Spelling("http"), Spelling("http2"), Spelling("http", shared=True)
     texts = ["", "a", "a?", "a\udc80", "a\udc81", "a\ufffd"]
     keys = [each for text in texts for each in (spelling.record(text), spelling.tag(text), other.record(text))]
+    keys += [shared.record(text) for text in texts]
     keys += [spelling.piece(body, number) for body in (b"\x00", b"\x01") for number in (1, 11)]
     assert len({*keys, spelling.everything, other.everything}) == len(keys) + 2

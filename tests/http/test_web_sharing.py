@@ -3,12 +3,15 @@
 import asyncio
 from typing import Any
 
+import aiohttp
 import pytest
 from aiohttp import web
 
+from asynccache.http import CacheMiddleware
 from asynccache.http.server.handlers import ResponseCache
 from asynccache.http.server.sharing import content_tag, tags_in
 from asynccache.http.server.targets import uri_of
+from asynccache.stores.memory import MemoryStore
 from tests.http.web_site import serving
 
 
@@ -175,3 +178,19 @@ def test_an_entity_tag_is_one_of_its_octets() -> None:
     """The same octets have the same tag, others another; a weak one says that it is weak."""
     assert content_tag(b"a") == content_tag(b"a") != content_tag(b"b")
     assert content_tag(b"a", is_weak=True) == f"W/{content_tag(b'a')}"
+
+
+@pytest.mark.parametrize("options", [{}, {"namespace": "one"}], ids=["by default", "in one namespace"])
+async def test_what_a_client_keeps_is_not_served_by_a_server(options: dict[str, Any]) -> None:
+    """A client's cache and a server's in one store: what the client was told in private stays with the client."""
+    handler = Mirror("Cookie", Cache_Control="private, max-age=60")
+    async with MemoryStore() as store:
+        server = ResponseCache(store, **options)
+        client = CacheMiddleware(store, identity=(), **options)
+        async with server, client, serving(server, {"/": handler.answer}) as site:
+            async with aiohttp.ClientSession(middlewares=(client,)) as session:
+                for _ in range(2):
+                    async with session.get(site.url("/"), headers={"Cookie": "user=1"}) as response:
+                        assert await response.text() == "user=1"
+            assert handler.runs == 1
+            assert (await site.get()).text == "nobody"
