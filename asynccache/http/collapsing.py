@@ -27,7 +27,7 @@ _TELLING: Final = (*CONDITIONS, "range", "cache-control", "pragma")
 _REMEMBERED: Final = 4_096
 """For how many URLs it is remembered that nothing can be shared."""
 
-_ATTEMPTS: Final = 3
+_ATTEMPTS: Final = 2
 """How often one waits for somebody else's request before one sends one's own."""
 
 Key: TypeAlias = tuple[Any, ...]
@@ -90,23 +90,24 @@ class Collapsing:
         Raises:
             Exception: what the origin, or the way there, raised.
         """
-        if errand.key in self._unshared or not _may_be_kept(errand):
+        if errand.key in self._unshared or not _could_be_shared(errand):
             return await self.send_alone(errand)
         key = self._key(errand)
-        landing: Landing | None = None
         for _ in range(_ATTEMPTS):
             landing = self._arriving_for(key) or await self._fly(key, errand)
-            if landing is None:
+            if landing is None:  # which was the leader's own affair: one more time together, then each alone
                 continue
             if landing.leader is errand or self._may_share(landing, errand):
+                return landing
+            if isinstance(landing, Passed):
                 break
-            if isinstance(landing, Passed) or selects(errand.request.headers, landing.stored):
-                landing = None
+            if selects(errand.request.headers, landing.stored):
+                # What comes is too large to be read along, or is not fresh: one of these is stored, and that will do.
+                errand.may_be_kept = not isinstance(landing, Coming)
                 break
             vary = landing.stored.vary  # for a request with other fields: those with the same ones wait for each other
             key = (*key, vary, rfc9111.selecting(vary, errand.request.headers))
-            landing = None
-        return landing or await self.send_alone(errand)
+        return await self.send_alone(errand)
 
     def detach(self, uris: Collection[str] | None = None) -> None:
         """What is on its way is given to those who wait for it, and to nobody who comes later.
@@ -128,7 +129,8 @@ class Collapsing:
         names = ("authorization",) if errand.policy.shared else errand.policy.identity
         getall = errand.request.headers.getall
         values = tuple(tuple(getall(name, ())) for name in (*_TELLING, *names))
-        return (errand.key, errand.request.method, values)
+        found = errand.found  # who knows of an invalidation, be it by another process, joins nobody who did not
+        return (errand.key, values, errand.group, found.generation, tuple(found.marks.items()))
 
     def _arriving_for(self, key: Key) -> Coming | None:
         landing = self._arriving.enter(asyncio.get_running_loop()).get(key)
@@ -146,11 +148,14 @@ class Collapsing:
         return rfc9111.reuse(errand.request, landing.terms, now, errand.policy) is rfc9111.Reuse.FRESH
 
     async def _fly(self, key: Key, errand: Errand) -> Landing | None:
-        """Wait for the flight of a key. None: it failed in a way that was its leader's own affair."""
+        """Wait for the flight of a key. None: it failed in a way that was its leader's own affair.
+
+        A time limit is, and so is what a handler raises: it may tell one user of what is his.
+        """
         try:
             return await self.flights.fetch(self._plan, key, (errand, key), {})
-        except (TimeoutError, LoadCancelled):
-            if errand.leads:
+        except Exception as error:
+            if errand.leads or not (errand.policy.shared or isinstance(error, TimeoutError | LoadCancelled)):
                 raise
             return None
         except BaseException:
@@ -200,7 +205,7 @@ class Collapsing:
             landing.arrival.discard()
 
 
-def _may_be_kept(errand: Errand) -> bool:
+def _could_be_shared(errand: Errand) -> bool:
     """Whether what comes could be anybody else's answer at all."""
     return errand.request.method != "HEAD" and not rfc9111.forbids_storing(errand.request, errand.policy)
 

@@ -8,12 +8,13 @@ what becomes of what comes, `forwarding`; how an answer is made of it, `serving`
 import asyncio
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Final
 
 from asynccache.http import rfc9111
 from asynccache.http.background import Background
 from asynccache.http.collapsing import Collapsing
 from asynccache.http.counts import HttpStats
-from asynccache.http.errands import CONDITIONS, Coming, Errand, Kept, Landing, Passed
+from asynccache.http.errands import CONDITIONS, Coming, Errand, Landing, Passed
 from asynccache.http.exchange import Answer, Arrival, Origin
 from asynccache.http.forwarding import Forwarding
 from asynccache.http.message import SAFE_METHODS, Request, WallClock, Without
@@ -21,11 +22,15 @@ from asynccache.http.policy import Policy
 from asynccache.http.response_store import ResponseStore, Variants
 from asynccache.http.rules import Rules, Ruling
 from asynccache.http.serving import answer_from, coming, only_if_cached, open_body, passed
+from asynccache.http.spool import Spool
 from asynccache.http.status import CacheStatus, Forwarded
 from asynccache.http.stored import ChunkedBody, StoredResponse
 from asynccache.http.tasks import OwnedTasks
 
-_HIT = CacheStatus(hit=True)
+UNDECODED: Final = "undecoded"
+"""The mark of requests whose bodies are wanted as they were sent. No tag is needed to find what is kept for them."""
+
+_HIT: Final = CacheStatus(hit=True)
 
 
 class HttpCache:
@@ -46,14 +51,20 @@ class HttpCache:
         self.clock = clock
         self._tasks = OwnedTasks()
         self._has_marks = False
-        self._background = Background(self._tasks, counts)
-        self._forwarding = Forwarding(store, clock, self._tasks)
+        self._background = Background(self._tasks, counts, clock, name)
+        self._forwarding = Forwarding(store, clock, self._tasks, name)
         self._collapsing = Collapsing(self._forwarding, clock, name)
 
     # --- a request --------------------------------------------------------------------------------------------------
 
     async def respond(
-        self, request: Request, origin: Origin, mark: str = "", *, ruling: Ruling | None = None
+        self,
+        request: Request,
+        origin: Origin,
+        mark: str = "",
+        *,
+        ruling: Ruling | None = None,
+        group: object = None,
     ) -> Answer:
         """Answer a request.
 
@@ -62,6 +73,7 @@ class HttpCache:
             origin: the way to where the answer is made.
             mark: what else is part of what is asked for: the digest of a body, or how an answer is wanted.
             ruling: what holds for it; None: what the rules say.
+            group: requests of one group have their ways to the origin, and so their errors, in common.
 
         Raises:
             Exception: what the origin, or the way there, raised.
@@ -72,8 +84,9 @@ class HttpCache:
             return await self._forward(request, origin, ruling)
         uri = ruling.key(request.uri)
         key = cache_key(request.method, uri, mark)
-        if mark:
-            self._has_marks = True
+        tags: tuple[str, ...] = ()
+        if mark and mark != UNDECODED:
+            tags, self._has_marks = (_tag_of(uri),), True
         found = await self.store.find(key)
         kept = _choose(request, found, ruling.policy) if found.responses else None
         answer, reuse = None, rfc9111.Reuse.VALIDATE
@@ -82,15 +95,15 @@ class HttpCache:
             reuse = rfc9111.reuse(request, kept[1], now, ruling.policy)
             if reuse is not rfc9111.Reuse.VALIDATE:
                 answer = answer_from(request, *kept, now, _HIT)
-        if answer is not None and (type(answer.body) is not ChunkedBody or await self._open(answer)):
+        if answer is not None and (type(answer.body) is not ChunkedBody or await self._open(answer, key, found)):
             self.counts.hits += 1
             if reuse is rfc9111.Reuse.FRESH:
                 return answer
-            self._serve_old(reuse, Errand(request, key, ruling.policy, origin, found, _tags(uri, mark), kept))
+            self._serve_old(reuse, Errand(request, key, ruling.policy, origin, found, tags, group, kept))
             return answer
         if rfc9111.wants_only_stored(request, ruling.policy):
             return only_if_cached(CacheStatus(fwd="miss"))
-        return await self._fetch(Errand(request, key, ruling.policy, origin, found, _tags(uri, mark), kept))
+        return await self._fetch(Errand(request, key, ruling.policy, origin, found, tags, group, kept))
 
     async def forward(self, request: Request, origin: Origin) -> Answer:
         """Hand a request on without looking at what is kept: its answer is not to be kept either."""
@@ -103,11 +116,11 @@ class HttpCache:
         if later is not None and errand.request.method == "GET":
             headers = Without(errand.request.headers, (*CONDITIONS, "range"))
             behind = replace(errand, request=Request("GET", errand.request.uri, headers), origin=later)
-            self._background.start(errand.key, lambda: self._fetch(behind))
+            self._background.start(errand.key, lambda: self._collapsing.send(behind))
 
     async def _fetch(self, errand: Errand) -> Answer:
         answer = self._answer(await self._collapsing.send(errand), errand)
-        if answer is not None and (answer.body is None or await self._open(answer)):
+        if answer is not None and (answer.body is None or await self._open(answer, errand.key, errand.found)):
             return answer
         # What is kept was confirmed, but its body is lost, or is not the part that is asked for.
         found = Variants(errand.found.stamp, errand.found.generation, (), errand.found.marks)
@@ -121,27 +134,36 @@ class HttpCache:
             raise RuntimeError("a response that has just come is no answer to its own request")
         return answer
 
-    async def _open(self, answer: Answer) -> bool:
-        """Begin to read a body that lies in pieces; tell whether it is there."""
-        if isinstance(answer.body, ChunkedBody):
-            spool = await open_body(self.store, answer.body, answer.first, answer.last)
-            if spool is None:
-                return False
-            self._tasks.own(spool.start(), is_wanted=lambda: spool.is_wanted)
-            answer.spool = spool
-        return True
+    async def _open(self, answer: Answer, key: str, found: Variants) -> bool:
+        """Begin to read a body that lies in pieces; tell whether it is there. One that is not is forgotten."""
+        body = answer.body
+        if not isinstance(body, ChunkedBody):
+            return True
+
+        async def forget() -> None:
+            for each in found.responses:
+                if each.body is body:
+                    await self.store.replace(key, found, each, None, ttl=0.0)
+
+        opened = await open_body(self.store, body, answer.first, answer.last, forget)
+        if isinstance(opened, Spool):
+            self._tasks.own(opened.start(), is_wanted=lambda: opened.is_wanted)
+            answer.spool = opened
+        elif opened is not None:
+            answer.body, answer.first, answer.last = opened, 0, None
+        return opened is not None
 
     def _answer(self, landing: Landing, errand: Errand) -> Answer | None:
         """Make an answer of what came; None if that is a part of a response only, and another one is asked for."""
         now, is_leader = self.clock(), landing.leader is errand
         self._count(landing, is_leader)
-        status = CacheStatus(fwd=_reason(errand, now), collapsed=not is_leader)
-        if isinstance(landing, Kept):
-            status = replace(status, fwd_status=landing.status, stored=not landing.is_old)
-            return answer_from(errand.request, landing.stored, landing.terms, now, status)
+        reason = _reason(errand, now)
         if isinstance(landing, Passed):
-            return passed(landing.arrival, replace(status, detail=landing.refusal))
-        return coming(landing, replace(status, stored=True), now, is_leader=is_leader)
+            return passed(landing.arrival, reason, landing.refusal)
+        if isinstance(landing, Coming):
+            return coming(landing, reason, now, is_leader=is_leader)
+        status = CacheStatus(fwd=reason, fwd_status=landing.status, stored=not landing.is_old, collapsed=not is_leader)
+        return answer_from(errand.request, landing.stored, landing.terms, now, status)
 
     def _count(self, landing: Landing, is_leader: bool) -> None:
         counts = self.counts
@@ -165,7 +187,7 @@ class HttpCache:
         uris = () if request.method in SAFE_METHODS else rfc9111.invalidated_uris(request, arrival.response)
         if uris:
             task = asyncio.get_running_loop().create_task(self.invalidate(*uris))
-            self._tasks.own(task)
+            self._tasks.own(task, is_wanted=lambda: True)
             try:
                 await asyncio.shield(task)  # the origin has made the change: it is told whoever is cancelled
             except BaseException:
@@ -174,7 +196,7 @@ class HttpCache:
         if ruling.is_cached and rfc9111.answers_get(request, arrival.response):
             return await self._take_as_get(request, origin, arrival, ruling)
         self.counts.passed += 1
-        return passed(arrival, CacheStatus(fwd="method" if ruling.is_cached else "bypass"))
+        return passed(arrival, "method" if ruling.is_cached else "bypass")
 
     async def _take_as_get(self, request: Request, origin: Origin, arrival: Arrival, ruling: Ruling) -> Answer:
         """Keep what came for a POST, and says that a GET would be answered so (RFC 9110, 9.3.3)."""
@@ -185,12 +207,12 @@ class HttpCache:
 
     async def invalidate(self, *uris: str) -> None:
         """Let nothing that is kept for these URIs be used any more, and nothing that is on its way be kept."""
-        known = [self._rules.of(uri).key(rfc9111.cache_uri(uri)) for uri in uris]
+        known = [self._rules.of(uri).key(uri) for uri in map(rfc9111.cache_uri, uris)]
         self._collapsing.detach(known)
         self.counts.invalidated += len(known)
-        await self.store.invalidate(*(cache_key("GET", uri, "") for uri in known))
+        await self.store.invalidate(*(cache_key("GET", uri, mark) for uri in known for mark in ("", UNDECODED)))
         if self._has_marks or self._rules.cache_bodies:
-            await self.store.purge([tag for uri in known for tag in _tags(uri, "any")])
+            await self.store.purge(map(_tag_of, known))
 
     async def purge(self, tags: Iterable[str]) -> None:
         """Do the same for all responses with one of these tags."""
@@ -221,12 +243,14 @@ class HttpCache:
 
 def cache_key(method: str, uri: str, mark: str) -> str:
     """Give what responses are kept under; HEAD asks for what GET gets (RFC 9111, 2)."""
-    return f"{'GET' if method == 'HEAD' else method} {mark} {uri}" if mark else uri
+    if method in {"GET", "HEAD"}:
+        return f"GET {mark} {uri}" if mark else uri
+    return f"{method} {mark} {uri}"
 
 
-def _tags(uri: str, mark: str) -> tuple[str, ...]:
+def _tag_of(uri: str) -> str:
     """Give what finds responses again that are kept under more than their URI, when that is invalidated."""
-    return (f"of {uri}",) if mark else ()
+    return f"of {uri}"
 
 
 def _choose(request: Request, found: Variants, policy: Policy) -> tuple[StoredResponse, rfc9111.Terms] | None:

@@ -28,7 +28,9 @@ class Errand:
         origin: the way there.
         found: what was kept when it began.
         tags: what the response is to be purged by, besides what comes with it.
+        group: of requests that have their way to the origin in common.
         kept: what of that answers the request, but may not be used as it is; and its terms.
+        may_be_kept: whether what comes may be stored; not if somebody else stores the same just now.
         leads: whether it is the one that was sent, for all that ask the same.
         is_gone: whether the caller has gone, and takes nothing any more.
         landing: what came of it, if it leads.
@@ -40,7 +42,9 @@ class Errand:
     origin: Origin
     found: Variants
     tags: tuple[str, ...] = ()
+    group: object = None
     kept: tuple[StoredResponse, rfc9111.Terms] | None = None
+    may_be_kept: bool = True
     leads: bool = False
     is_gone: bool = False
     landing: "Landing | None" = None

@@ -77,6 +77,11 @@ class Sink(Protocol):
         """The rest will not come."""
         ...
 
+    @property
+    def has_room(self) -> bool:
+        """Whether not too much lies unread."""
+        ...
+
     async def wait_for_room(self) -> None:
         """Return as soon as not too much lies unread."""
         ...

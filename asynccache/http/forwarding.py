@@ -5,6 +5,8 @@ of what is kept, or put aside for an old response that may be served instead. It
 that no caller's cancellation reaches.
 """
 
+import logging
+from dataclasses import replace
 from typing import Final
 
 from asynccache.http import rfc9111
@@ -19,6 +21,7 @@ from asynccache.http.spool import Spool
 from asynccache.http.stored import StoredResponse
 from asynccache.http.tasks import OwnedTasks
 
+_log: Final = logging.getLogger("asynccache")
 _NO_LINES: Final[Lines] = ()
 _FAILED: Final = frozenset({500, 502, 503, 504})
 """When an old response may be served instead (RFC 5861, 4)."""
@@ -31,9 +34,11 @@ class Forwarding:
         store: keeps what comes.
         clock: tells the wall time.
         tasks: see bodies to their end.
+        name: what messages call the cache.
     """
 
-    def __init__(self, store: ResponseStore, clock: WallClock, tasks: OwnedTasks) -> None:
+    def __init__(self, store: ResponseStore, clock: WallClock, tasks: OwnedTasks, name: str) -> None:
+        self._name = name
         self._store = store
         self._clock = clock
         self._tasks = tasks
@@ -46,10 +51,11 @@ class Forwarding:
             arrival = await errand.origin.fetch(lines, without=CONDITIONS if lines else ())
             if beginning is not None and arrival.response.status in {206, 416}:
                 arrival = beginning.completed_by(arrival) or await self._again(errand, arrival)
-        except Exception:
+        except Exception as error:
             old = self._old(errand, None)
             if old is None:
                 raise
+            _log.warning("%s: an old response is served, as the origin failed", self._name, exc_info=error)
             return old
         return await self.take(errand, arrival, is_validation=bool(lines))
 
@@ -90,7 +96,7 @@ class Forwarding:
     async def _take(self, errand: Errand, arrival: Arrival, *, is_validation: bool) -> Landing:
         response, request, policy = arrival.response, errand.request, errand.policy
         if arrival.is_upgrade:
-            return Passed(errand, arrival, "upgrade")
+            return Passed(errand, arrival, "untouched")
         if response.status == 304 and is_validation:
             landing = await self._freshen(errand, arrival)
             if landing is not None:
@@ -103,7 +109,7 @@ class Forwarding:
             await self._learn_from_head(errand, arrival)
             return Passed(errand, arrival, "method")
         vary = rfc9111.vary_names(response.fields, policy, request.headers)
-        refusal = _why_not_stored(errand, arrival, self._store.max_body)
+        refusal = self._why_not_stored(errand, arrival)
         if refusal is not None or vary is None:
             return Passed(errand, arrival, refusal or "vary-any")
         return self._stream(errand, arrival, vary)
@@ -151,6 +157,20 @@ class Forwarding:
         fresh = max(0.0, terms.fresh_until - self._clock())
         return fresh + max(terms.stale_while_revalidate, terms.stale_if_error)
 
+    def _why_not_stored(self, errand: Errand, arrival: Arrival) -> str | None:
+        """Say what forbids storing a response, be it the RFC or its nature; None if nothing does."""
+        response = arrival.response
+        if not errand.may_be_kept:
+            return "not-shared"
+        if _is_endless(response):
+            return "event-stream"
+        if response.status == 206 and arrival.is_decoded:
+            return "decoded-part"  # its range counts the octets that were sent, which nobody has any more
+        if (_length_of(response) or 0) > self._store.max_body:
+            self._store.counts.too_large += 1
+            return "too-large"
+        return rfc9111.why_not_stored(errand.request, response, errand.policy)
+
     # --- what is confirmed ----------------------------------------------------------------------------------------
 
     async def _freshen(self, errand: Errand, arrival: Arrival) -> Kept | None:
@@ -164,9 +184,9 @@ class Forwarding:
         best = chosen if chosen in selected else selected[0]
         answer = best
         for old in selected:
-            new = rfc9111.freshened(old, response, policy)
+            new = _reselected(rfc9111.freshened(old, response, policy), old, errand, is_chosen=old is best)
             await self._replace(errand, old, new)
-            if old is best:
+            if old is best and new is not None:
                 answer = new
         return Kept(errand, answer, rfc9111.terms(answer, policy), 304, is_old=False)
 
@@ -222,18 +242,6 @@ def _may_be_told(errand: Errand, stored: StoredResponse) -> bool:
     return not errand.policy.identity_in(stored.vary) or selects(errand.request.headers, stored)
 
 
-def _why_not_stored(errand: Errand, arrival: Arrival, max_body: int) -> str | None:
-    """Say what forbids storing a response, be it the RFC or its nature; None if nothing does."""
-    response = arrival.response
-    if _is_endless(response):
-        return "event-stream"
-    if response.status == 206 and arrival.is_decoded:
-        return "decoded-part"  # its range counts the octets that were sent, which nobody has any more
-    if (_length_of(response) or 0) > max_body:
-        return "too-large"
-    return rfc9111.why_not_stored(errand.request, response, errand.policy)
-
-
 def _length_of(response: Response) -> int | None:
     """Give how many bytes a body is said to have, as it is sent."""
     told = single(response.fields, "content-length")
@@ -244,3 +252,17 @@ def _is_endless(response: Response) -> bool:
     """Whether a response is a stream of events, which ends when somebody goes away."""
     kind = joined_lines(response.fields, "content-type")
     return kind is not None and kind.strip().lower().startswith("text/event-stream")
+
+
+def _reselected(new: StoredResponse, old: StoredResponse, errand: Errand, *, is_chosen: bool) -> StoredResponse | None:
+    """Take in that a 304 tells other fields to vary by than the response that it confirms (RFC 9111, 4.1).
+
+    What the others were asked for with in these fields is not known: they are given up.
+    """
+    if new.fields.getall("vary") == old.fields.getall("vary"):
+        return new
+    headers = errand.request.headers
+    vary = rfc9111.vary_names(new.fields, errand.policy, headers)
+    if vary is None or not is_chosen:
+        return None
+    return replace(new, vary=vary, selecting=rfc9111.selecting(vary, headers))

@@ -3,8 +3,7 @@
 Decides which answer a stored response makes to a request that it may be used for; whether it may, is settled before.
 """
 
-from collections.abc import AsyncIterator
-from dataclasses import replace
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final
 
 from asynccache.errors import StoreError
@@ -14,10 +13,13 @@ from asynccache.http.exchange import Answer, Arrival, Kind
 from asynccache.http.message import Fields, Request
 from asynccache.http.response_store import ResponseStore
 from asynccache.http.spool import Spool
-from asynccache.http.status import CacheStatus
-from asynccache.http.stored import ChunkedBody, StoredResponse
+from asynccache.http.status import CacheStatus, Forwarded
+from asynccache.http.stored import ChunkedBody, InlineBody, StoredResponse
 
 _LONGEST: Final = 1e12
+
+_READ_AT_ONCE: Final = 4 * 1024 * 1024
+"""Bytes of a body up to which it is read before it is answered with."""
 
 
 def answer_from(
@@ -76,17 +78,17 @@ def _part(request: Request, stored: StoredResponse, answer: Answer) -> Answer | 
     return answer
 
 
-def passed(arrival: Arrival, status: CacheStatus) -> Answer:
+def passed(arrival: Arrival, reason: Forwarded, detail: str | None = None) -> Answer:
     """Give the answer that is the origin's own."""
     response = arrival.response
-    told = replace(status, fwd_status=response.status)
+    told = CacheStatus(fwd=reason, fwd_status=response.status, detail=detail)
     return Answer(Kind.PASSED, response.status, response.reason, response.fields, told, arrival=arrival)
 
 
-def coming(landing: Coming, status: CacheStatus, now: float, *, is_leader: bool) -> Answer:
+def coming(landing: Coming, reason: Forwarded, now: float, *, is_leader: bool) -> Answer:
     """Give the answer that is on its way: untouched to the one whose request it was, as a cache tells it to others."""
     arrival, response = landing.arrival, landing.arrival.response
-    told = replace(status, fwd_status=response.status)
+    told = CacheStatus(fwd=reason, fwd_status=response.status, stored=True, collapsed=not is_leader)
     answer = Answer(
         Kind.STREAMED, response.status, response.reason, response.fields, told,
         spool=landing.spool, is_decoded=arrival.is_decoded,
@@ -103,17 +105,38 @@ def only_if_cached(status: CacheStatus) -> Answer:
     return Answer(Kind.MADE, 504, "Gateway Timeout", Fields((("Content-Length", "0"),)), status)
 
 
-async def open_body(store: ResponseStore, body: ChunkedBody, first: int, last: int | None) -> Spool | None:
-    """Begin to read a body that lies in pieces; None if the first of them has gone."""
+async def open_body(
+    store: ResponseStore, body: ChunkedBody, first: int, last: int | None, forget: Callable[[], Awaitable[None]]
+) -> InlineBody | Spool | None:
+    """Read a body that lies in pieces, or begin to; None if some of it has gone.
+
+    A small one is read before anything is answered: if a piece has gone, nobody is told of it.
+
+    Args:
+        store: where it lies.
+        body: it.
+        first: the first byte that is wanted.
+        last: the last one, counted; None: to the end.
+        forget: called if a piece is missing.
+    """
     chunks = store.read(body, first, last)
     try:
+        if (body.size if last is None else last + 1) - first <= _READ_AT_ONCE:
+            return InlineBody(b"".join([chunk async for chunk in chunks]))
         head = await anext(chunks, b"")
     except StoreError:
+        await forget()
         return None
-    return Spool(_with_head(head, chunks))
+    return Spool(_with_head(head, chunks, forget))
 
 
-async def _with_head(head: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _with_head(
+    head: bytes, chunks: AsyncIterator[bytes], forget: Callable[[], Awaitable[None]]
+) -> AsyncIterator[bytes]:
     yield head
-    async for chunk in chunks:
-        yield chunk
+    try:
+        async for chunk in chunks:
+            yield chunk
+    except StoreError:
+        await forget()  # the next request is not to be told the same
+        raise

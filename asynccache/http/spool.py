@@ -1,8 +1,9 @@
 """One body on its way: from the origin, or from a store, to any number of readers, and into the store.
 
-Decides who is waited for. The beginning of a body is read ahead, whoever reads; after that, the slowest reader sets the
-pace, so that no more than a window lies in memory. Who comes while all of it is still in the window reads along. With
-the last reader gone the rest is not read, unless it is short: what is not whole is not kept.
+Decides who is waited for. The beginning of a body is read ahead, whoever reads; after that, the quickest reader sets
+the pace. What the others have not read yet lies in memory, up to a limit; who is further behind is waited for, but not
+for long. Who comes while all of it is still there reads along. With the last reader gone the rest is not read, unless
+it is short: what is not whole is not kept.
 """
 
 import asyncio
@@ -13,14 +14,17 @@ from typing import Final, Protocol
 from asynccache.http.exchange import Sink
 
 WINDOW: Final = 1024 * 1024
-"""How many bytes are read ahead of the slowest reader, and how late one may come to read along."""
+"""How many bytes are read ahead of a reader, and how late one may come to read along."""
+
+LAG: Final = 16 * 1024 * 1024
+"""How many bytes one reader may be behind another. Larger bodies, where that is known, are not shared."""
 
 
 SHORT: Final = 64 * 1024
 """A body of so many bytes is read to its end though its reader has gone, as with redirects."""
 
 PATIENCE: Final = 5.0
-"""Seconds that this may take."""
+"""Seconds that this may take, and for which a reader is waited for that others do not get on for."""
 
 
 class BodyWriter(Protocol):
@@ -51,6 +55,8 @@ class NullSink:
     def fail(self, error: BaseException) -> None:
         """The rest will not come."""
         self._tell(error)
+
+    has_room = True
 
     async def wait_for_room(self) -> None:
         """There is always room."""
@@ -95,7 +101,9 @@ class Spool:
         self._done = done
         self._let_go = let_go
         self._is_short = length is not None and length <= SHORT
-        self._sinks: list[Sink] = []
+        self.is_shareable = length is None or length <= LAG
+        self._lags: dict[Sink, int] = {}
+        self._writing: asyncio.Task[bool] | None = None
         self._window: list[bytes] | None = []
         self._size = 0
         self._first_reader: asyncio.Future[None] | None = None
@@ -106,17 +114,17 @@ class Spool:
     @property
     def may_be_joined(self) -> bool:
         """Whether all that has come so far is still here for one who comes now."""
-        return self._window is not None and self._error is None
+        return self._window is not None and self._error is None and self.is_shareable
 
     @property
     def is_wanted(self) -> bool:
         """Whether somebody waits for it, and not only the store."""
-        return any(not isinstance(sink, NullSink) for sink in self._sinks)
+        return any(not isinstance(sink, NullSink) for sink in self._lags)
 
     @property
     def is_read(self) -> bool:
         """Whether somebody reads it."""
-        return bool(self._sinks)
+        return bool(self._lags)
 
     def start(self) -> asyncio.Task[None]:
         """Begin to read, in a task of its own that no reader's cancellation reaches."""
@@ -138,7 +146,7 @@ class Spool:
         elif self._is_over:
             sink.finish()
         else:
-            self._sinks.append(sink)
+            self._lags[sink] = 0
             if self._first_reader is not None and not self._first_reader.done():
                 self._first_reader.set_result(None)
 
@@ -149,9 +157,9 @@ class Spool:
             sink: the reader's.
             may_be_finished: whether that reader does not mind that the rest is read.
         """
-        if sink in self._sinks:
-            self._sinks.remove(sink)
-            if not self._sinks:
+        if sink in self._lags:
+            del self._lags[sink]
+            if not self._lags:
                 if may_be_finished and self._is_short:
                     self._finish_for_nobody()
                 else:
@@ -159,7 +167,7 @@ class Spool:
 
     def _finish_for_nobody(self) -> None:
         sink = NullSink()
-        self._sinks.append(sink)
+        self._lags[sink] = 0
         loop = asyncio.get_running_loop()
         timer = loop.call_later(PATIENCE, self.leave, sink, context=contextvars.Context())
         self.begun().add_done_callback(lambda _: timer.cancel(), context=contextvars.Context())
@@ -171,7 +179,7 @@ class Spool:
         loop.call_soon(lambda: loop.call_soon(self._give_up_without_readers, context=context), context=context)
 
     def _give_up_without_readers(self) -> None:
-        if not self._sinks and self.task is not None and not self._is_whole:
+        if not self._lags and self.task is not None and not self._is_whole:
             self._window = None  # nobody joins what is going down
             self.task.cancel()
 
@@ -182,6 +190,7 @@ class Spool:
                 self._hand_out(chunk)
                 await self._keep(chunk)
                 await self._wait_for_readers()
+            await self._written()
             self._is_whole = True
             if self._done is not None:  # before readers are told: who has read it all finds it stored
                 await self._done(self._writer is not None)
@@ -197,7 +206,7 @@ class Spool:
                 await self._give_up()
 
     async def _wait_for_a_reader(self) -> None:
-        if not self._sinks:
+        if not self._lags:
             self._first_reader = asyncio.get_running_loop().create_future()
             await self._first_reader
 
@@ -207,21 +216,62 @@ class Spool:
             self._window.append(chunk)
             if self._size > WINDOW:
                 self._window = None
-        for sink in self._sinks:
+        for sink, lag in self._lags.items():
             sink.feed(chunk)
+            self._lags[sink] = 0 if sink.has_room else lag + len(chunk)
 
     async def _keep(self, chunk: bytes) -> None:
-        if self._writer is not None and not await self._writer.write(chunk):
+        """Write a piece; of a large body, while the next one is on its way."""
+        await self._written()
+        if self._writer is None:
+            return
+        if self._window is None:
+            self._writing = asyncio.get_running_loop().create_task(
+                self._writer.write(chunk), context=contextvars.Context()
+            )
+        elif not await self._writer.write(chunk):
             self._writer = None
 
+    async def _written(self) -> None:
+        if self._writing is not None:
+            is_kept = await self._writing
+            self._writing = None
+            if not is_kept:
+                self._writer = None
+
     async def _wait_for_readers(self) -> None:
-        if self._window is None:
-            for sink in list(self._sinks):
+        if self._window is not None:
+            return
+        if len(self._lags) == 1:
+            await next(iter(self._lags)).wait_for_room()
+        elif not any(sink.has_room for sink in self._lags):
+            await self._wait_for_one()
+        for sink, lag in list(self._lags.items()):
+            if lag > LAG:
+                await self._wait_for_the_last(sink)
+
+    async def _wait_for_one(self) -> None:
+        """Wait until somebody has room."""
+        loop = asyncio.get_running_loop()
+        waits = {loop.create_task(sink.wait_for_room(), context=contextvars.Context()) for sink in self._lags}
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+
+    async def _wait_for_the_last(self, sink: Sink) -> None:
+        """Wait for one who is far behind; if that takes too long, the others go on without."""
+        try:
+            async with asyncio.timeout(PATIENCE):
                 await sink.wait_for_room()
+        except TimeoutError:
+            if self._lags.pop(sink, None) is not None:
+                sink.fail(ConnectionResetError("the body was read too slowly, while others waited for it"))
 
     def _end(self, error: BaseException | None) -> None:
         self._is_over, self._error = True, error
-        sinks, self._sinks = self._sinks, []
+        sinks, self._lags = self._lags, {}
         for sink in sinks:
             if error is None:
                 sink.finish()
@@ -229,8 +279,11 @@ class Spool:
                 sink.fail(error)
 
     async def _give_up(self) -> None:
+        if self._writing is not None:
+            self._writing.cancel()
+            await asyncio.wait([self._writing])
         if isinstance(self._chunks, AsyncGenerator):
-            await self._chunks.aclose()
+            await self._chunks.aclose()  # pyright: ignore[reportUnknownMemberType]  # of whatever it sends
         if self._writer is not None:
             await self._writer.abandon()
         if self._let_go is not None:

@@ -7,8 +7,10 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Final, cast
 
-from aiohttp import StreamReader
+from aiohttp import ClientPayloadError, StreamReader
 from aiohttp.helpers import BaseTimerContext
+
+from asynccache.errors import StoreError
 
 _LIMIT: Final = 256 * 1024
 """Bytes that lie unread before reading is paused are twice as many."""
@@ -42,10 +44,19 @@ class StreamSink:
         self._end()
 
     def fail(self, error: BaseException) -> None:
-        """The rest will not come."""
+        """The rest will not come. What a store has lost is to the reader what a connection loses that breaks off."""
+        if isinstance(error, StoreError):
+            told = ClientPayloadError(f"the body could not be read to its end: {error}")
+            told.__cause__ = error
+            error = told
         if self.reader.exception() is None:
             self.reader.set_exception(error)
         self._end()
+
+    @property
+    def has_room(self) -> bool:
+        """Whether not too much lies unread."""
+        return not self._reading_paused
 
     async def wait_for_room(self) -> None:
         """Return as soon as not too much lies unread."""

@@ -48,6 +48,11 @@ class Pieces:
         self._error = error
         self.finish()
 
+    @property
+    def has_room(self) -> bool:
+        """Whether not too much lies unread."""
+        return self._size <= self._limit
+
     async def wait_for_room(self) -> None:
         """Return as soon as not too much lies unread."""
         while self._size > self._limit:
