@@ -6,6 +6,7 @@ Decides which columns are run, and what is written where.
 import argparse
 import asyncio
 import json
+import logging
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -114,6 +115,7 @@ def main() -> int:
     """Do what the command line says."""
     options = arguments()
     require_node()
+    logging.getLogger("asynccache").setLevel(logging.ERROR)  # that origins fail is what some tests are about
     checkout: Path = options.suite or suites_of.fetched(FOLDER)
     suites = suites_of.load(checkout)
     every = suites_of.by_id(suites)
