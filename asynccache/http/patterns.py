@@ -8,13 +8,18 @@ import re
 from typing import Final
 
 from asynccache.http.iris import host_as_sent, path_as_sent
+from asynccache.http.uris import decoded, plain
 
 _PORTS: Final = {"http": ":80", "https": ":443"}
 _WHOLE: Final = 'as in "https://example.com/*"'
 
 
-def url_pattern(url: str) -> re.Pattern[str]:
+def url_pattern(url: str, *, is_decoded: bool = False) -> re.Pattern[str]:
     """Make an expression that fits the URLs, without queries and as `cache_uri` gives them, that a rule is for.
+
+    Args:
+        url: of the rule.
+        is_decoded: whether the paths of those URLs are as `decoded` gives them.
 
     Raises:
         TypeError, ValueError: the url cannot be meant; the message says what to write instead.
@@ -28,9 +33,9 @@ def url_pattern(url: str) -> re.Pattern[str]:
     scheme, separator, rest = url.partition("://")
     host, slash, path = (rest if separator else url).partition("/")
     _refuse(url, host, slash)
-    return re.compile(
-        _origins((scheme if separator else "*").lower(), host) + _any(path_as_sent(slash + path), "."), re.DOTALL
-    )
+    sent = path_as_sent(slash + path)
+    origins = _origins((scheme if separator else "*").lower(), host)
+    return re.compile(origins + _any(decoded(sent) if is_decoded else plain(sent), "."), re.DOTALL)
 
 
 def _refuse(url: str, host: str, slash: str) -> None:

@@ -4,7 +4,7 @@ Decides which rule a URL falls under, what policy that means, and which parts of
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Final
@@ -12,6 +12,7 @@ from typing import Any, Final
 from asynccache.http.patterns import url_pattern
 from asynccache.http.policy import Ignorable, Policy
 from asynccache.http.reading import read_flag, read_fraction, read_headers, read_methods, read_time, read_words
+from asynccache.http.uris import decoded
 
 _READERS: Final = {
     "cache": read_flag,
@@ -25,6 +26,7 @@ _READERS: Final = {
     "ignore": read_words,
     "ignore_query": read_words,
 }
+_AMBIGUOUS: Final = re.compile("%2F|%25")
 _CHANGES: Final = tuple(name for name in _READERS if name not in {"cache", "ignore", "ignore_query"})
 
 
@@ -77,10 +79,12 @@ class Rule(_Terms):
 
     url: str = field(kw_only=False)
     _pattern: re.Pattern[str] = field(init=False, repr=False)
+    _decoded: re.Pattern[str] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Refuse nonsense where it is written."""
         object.__setattr__(self, "_pattern", url_pattern(self.url))
+        object.__setattr__(self, "_decoded", url_pattern(self.url, is_decoded=True))
         for name, read in _READERS.items():
             value = getattr(self, name)
             if value is not None or name == "cache":
@@ -90,6 +94,10 @@ class Rule(_Terms):
     def covers(self, uri: str) -> bool:
         """Whether a URL, without its query, falls under this rule."""
         return self._pattern.fullmatch(uri) is not None
+
+    def covers_decoded(self, uri: str) -> bool:
+        """Whether a URL falls under this rule whose path is as `uris.decoded` gives it."""
+        return self._decoded.fullmatch(uri) is not None
 
     def policy(self, base: Policy) -> Policy:
         """Give the policy for its URLs, made of that of all the others."""
@@ -130,6 +138,7 @@ class Rules:
 
     def __init__(self, policy: Policy, rules: Iterable[Rule] = ()) -> None:
         self._otherwise = Ruling(policy)
+        self._unclear = Ruling(policy, is_cached=False)
         self._rulings = [(rule, _ruling(rule, policy)) for rule in rules]
 
     @property
@@ -139,12 +148,26 @@ class Rules:
         return any(not ruling.policy.methods <= {"GET", "HEAD"} for ruling in rulings)
 
     def of(self, uri: str) -> Ruling:
-        """Tell what holds for a URI."""
-        if self._rulings:
-            place = uri.partition("?")[0]
-            for rule, ruling in self._rulings:
-                if rule.covers(place):
-                    return ruling
+        """Tell what holds for a URI.
+
+        A router in front of handlers looks at decoded paths, so a server's rules do: no escape leads around one. Of
+        `%2F` and `%25`, some routers make a slash and a per cent sign, and others do not. Where a rule would hold for
+        one of them only, nothing is kept.
+        """
+        if not self._rulings:
+            return self._otherwise
+        place = uri.partition("?")[0]
+        if not self._otherwise.policy.shared or "%" not in place:
+            return self._first(Rule.covers, place)
+        ruling = self._first(Rule.covers_decoded, decoded(place))
+        if _AMBIGUOUS.search(place) and self._first(Rule.covers, place) is not ruling:
+            return self._unclear
+        return ruling
+
+    def _first(self, covers: Callable[[Rule, str], bool], place: str) -> Ruling:
+        for rule, ruling in self._rulings:
+            if covers(rule, place):
+                return ruling
         return self._otherwise
 
 

@@ -1,16 +1,21 @@
 """When two URIs name the same resource, and which of them belong to one origin.
 
-Decides how a URI is written before it is compared. Only what every server treats alike is made alike (RFC 3986, 6.2.2.1
-and 6.2.3): the case of scheme and host, the default port, the empty path. Paths and queries stay as they are.
+Decides how a URI is written before it is compared. Only what all servers treat alike is made alike (RFC 3986, 6.2.2.1,
+6.2.2.2 and 6.2.3): the case of scheme and host, the default port, the empty path, escapes of signs that need none, and
+the case of hexadecimal digits. Otherwise, paths and queries stay as they are.
 """
 
 import re
 from functools import lru_cache
 from typing import Final
-from urllib.parse import urljoin
+from urllib.parse import quote, unquote_to_bytes, urljoin
 
 _ABSOLUTE: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)([^?#]*)(\?[^#]*)?(?:#.*)?", re.DOTALL)
 _PORTS: Final = {"http": ":80", "https": ":443", "ws": ":80", "wss": ":443"}
+
+_ESCAPE: Final = re.compile(r"%([0-9A-Fa-f]{2})", re.ASCII)
+_UNRESERVED: Final = re.compile(r"[A-Za-z0-9._~-]", re.ASCII)
+_VISIBLE: Final = "".join(map(chr, range(0x21, 0x7F)))
 
 
 @lru_cache(maxsize=1024)
@@ -23,7 +28,22 @@ def cache_uri(uri: str) -> str:
     found = _ABSOLUTE.fullmatch(uri)
     if found is None:
         return uri.partition("#")[0]
-    return f"{_origin(found)}{found[3] or '/'}{found[4] or ''}"
+    return f"{_origin(found)}{plain(found[3]) or '/'}{plain(found[4] or '')}"
+
+
+def plain(text: str) -> str:
+    """Give a path or a query without escapes of unreserved signs, the others in upper case (RFC 3986, 6.2.2)."""
+    return _ESCAPE.sub(_plain, text) if "%" in text else text
+
+
+def _plain(escape: re.Match[str]) -> str:
+    sign = chr(int(escape[1], 16))
+    return sign if _UNRESERVED.fullmatch(sign) else escape[0].upper()
+
+
+def decoded(text: str) -> str:
+    """Give a path as a router sees it, which looks at no escapes: written with as few of them as possible."""
+    return quote(unquote_to_bytes(text), safe=_VISIBLE) if "%" in text else text
 
 
 def same_origin(uri: str, reference: str) -> str | None:

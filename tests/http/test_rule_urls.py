@@ -34,6 +34,8 @@ from asynccache.http.uris import cache_uri
         ("http://[::1]:8080/*", "http://[::1]:8080/a"),
         ("https://bücher.example/straße*", "https://xn--bcher-kva.example/stra%C3%9Fe/1"),
         ("https://shop.example/a b", "https://shop.example/a%20b"),
+        ("https://shop.example/%61%c3%a9", "https://shop.example/a%C3%A9"),
+        ("https://shop.example/aé", "https://shop.example/%61%c3%a9"),
         ("https://shop.example/a.b+c/*", "https://shop.example/a.b+c/d"),
     ],
 )

@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from asynccache.http import CacheMiddleware
+from asynccache.http import CacheMiddleware, Rule
 from asynccache.http.server.handlers import ResponseCache
 from asynccache.http.server.sharing import content_tag, tags_in
 from asynccache.http.server.targets import uri_of
@@ -152,7 +152,8 @@ async def test_a_whole_url_as_a_target_does_not_pass_for_a_path() -> None:
         ("https", "shop.example:443", "/", "https://shop.example/"),
         ("https", "shop.example:80", "/", "https://shop.example:80/"),
         ("http", "[::1]:8080", "//x", "http://[::1]:8080//x"),
-        ("http", "shop.example", "/%41", "http://shop.example/%41"),
+        ("http", "shop.example", "/%41%7e?%62=%c3", "http://shop.example/A~?b=%C3"),
+        ("http", "shop.example", "/a%2fb%2561?c=%26", "http://shop.example/a%2Fb%2561?c=%26"),
         ("ws", "shop.example", "/", None),
         ("http", "", "/", None),
         ("http", "shop.example/a", "/", None),
@@ -194,3 +195,40 @@ async def test_what_a_client_keeps_is_not_served_by_a_server(options: dict[str, 
                         assert await response.text() == "user=1"
             assert handler.runs == 1
             assert (await site.get()).text == "nobody"
+
+
+@pytest.mark.parametrize("path", ["/%61ccount/me", "/%40ccount/me", "/account%2Fme", "/%E2%82%AC/me"])
+async def test_a_rule_is_not_evaded_by_escapes(path: str) -> None:
+    """What a router would take for a path that a rule keeps out of the cache is not kept, however it is written."""
+    handler = Mirror("Cookie")
+    rules = [Rule(f"*/{name}*me", cache=False) for name in ("account/", "@ccount/", "€/")]
+    cache = ResponseCache(default_ttl=60, identity=(), rules=rules)
+    async with cache, serving(cache, {"/{path:.*}": handler.answer}) as site:
+        target = f"GET {path} HTTP/1.1\r\nHost: shop.example\r\nConnection: close\r\n".encode()
+        await site.raw(target + b"Cookie: user=1\r\n\r\n")
+        told = await site.raw(target + b"\r\n")
+    assert told.endswith(b"nobody")
+    assert b"hit" not in told
+
+
+@pytest.mark.parametrize("path", ["/account/me%2Fstatic%2Fa", "/account/me%252Fstatic%252Fa"])
+async def test_escapes_do_not_lead_into_a_rule(path: str) -> None:
+    """A slash that the router does not see makes nothing a path that a rule keeps for everybody."""
+    handler = Mirror("Cookie")
+    cache = ResponseCache(rules=[Rule("*/static/*", ttl=60, identity=())])
+    async with cache, serving(cache, {"/account/{name}": handler.answer, "/static/{name}": handler.answer}) as site:
+        target = f"GET {path} HTTP/1.1\r\nHost: shop.example\r\nConnection: close\r\n".encode()
+        assert (await site.raw(target + b"Cookie: user=1\r\n\r\n")).endswith(b"user=1")
+        assert (await site.raw(target + b"\r\n")).endswith(b"nobody")
+        await site.get("/static/a")
+        assert (await site.get("/static/%61")).is_hit
+
+
+async def test_a_change_is_one_of_the_same_url_however_it_is_written() -> None:
+    """PUT /%61rticle makes what is kept of /article invalid."""
+    handler = Mirror("X-Nothing", Cache_Control="max-age=60")
+    async with ResponseCache() as cache, serving(cache, {"/article": handler.answer}) as site:
+        await site.get("/article")
+        host = f"127.0.0.1:{site.port}"
+        await site.raw(f"PUT /%61rticle HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+        assert not (await site.get("/article")).is_hit

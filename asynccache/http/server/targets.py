@@ -1,4 +1,4 @@
-"""What a request asks for, as the key of a cache sees it: scheme, host, path and raw query, and nothing else.
+"""What a request asks for, as the key of a cache sees it: scheme, host, path and query, and nothing else.
 
 Decides which requests cannot have a key. Fields that a server has not checked, such as `X-Forwarded-Host`, never enter:
 a handler that answers by one of them has to say so in `Vary`, or its responses are everybody's. A `Host` that could be
@@ -10,7 +10,7 @@ import re
 from functools import lru_cache
 from typing import Final
 
-from asynccache.http.uris import cache_uri
+from asynccache.http.uris import cache_uri, plain
 
 _HOST: Final = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=%-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?", re.ASCII)
 """RFC 9110, 7.2, and RFC 3986, 3.2.2: no login, and nothing with which a path could begin."""
@@ -27,7 +27,7 @@ def uri_of(scheme: str, host: str, target: str) -> str | None:
     origin = _origin(scheme, host)
     if origin is None or not target.startswith("/") or "#" in target:
         return None
-    return origin + target
+    return origin + plain(target)
 
 
 @lru_cache(maxsize=1024)
