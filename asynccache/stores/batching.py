@@ -148,10 +148,7 @@ class BatchingStore(abc.ABC):
         """Let go of connections, threads and files; what is asked already is still answered."""
         if not self.is_closed:
             self.is_closed = True
-            for lanes in (self._reads, self._writes):
-                for loop, lane in lanes.items():
-                    if loop is asyncio.get_running_loop():
-                        await lane.drain()
+            await self._drain()
             await self._disconnect()
 
     async def __aenter__(self) -> Self:
@@ -174,6 +171,13 @@ class BatchingStore(abc.ABC):
             if isinstance(result, StoreError):
                 raise_anew(result)
         return mine
+
+    async def _drain(self) -> None:
+        """Wait for what was asked on this loop until now."""
+        here = id(asyncio.get_running_loop())
+        for lanes in (self._reads, self._writes):
+            if here in lanes.states:
+                await lanes.states[here].drain()
 
     # --- lanes --------------------------------------------------------------------------------------------------------
 

@@ -188,11 +188,16 @@ class Lane:
             self._dispatch()
 
     async def drain(self) -> None:
-        """Wait for what was asked, which takes no longer than the time limit."""
-        while self._waiting or self._running:
+        """Wait for what was asked until now, which takes no longer than the time limit."""
+        asked = {*self._waiting, *self._running}
+        while left := asked & {*self._waiting, *self._running}:
             self._dispatch()
-            tasks = [batch.task for batch in self._running if batch.task is not None]
+            tasks = [batch.task for batch in left if batch.task is not None]
             await asyncio.wait(tasks) if tasks else await asyncio.sleep(0)
+            for batch in left & self._running:
+                if batch.task in tasks:  # cancelled before its first step, when its loop ended: it did nothing itself
+                    batch.tell(StoreUnavailable(f"the request to {self._store.name} was given up"))
+                    self._settle(batch)
 
 
 def raise_anew(error: StoreError) -> NoReturn:

@@ -13,6 +13,7 @@ from emcache import connection_pool
 
 from asynccache.errors import StoreError, StoreTimeout, StoreUnavailable
 from asynccache.stores import Item, MemcachedStore, open_store
+from asynccache.stores.lanes import MOST_ASKED
 from tests.servers.memcached import MemcachedNodes
 
 Keys: TypeAlias = Callable[[str], bytes]
@@ -204,6 +205,29 @@ def test_one_run_after_the_other_leaves_no_connection(memcached_nodes: Memcached
         asyncio.run(store.set_many({keys("k"): Item(b"%d" % turn)}))
         assert node.count("curr_connections") == before
     assert asyncio.run(store.get_many([keys("k")])) == {keys("k"): b"2"}
+
+
+@pytest.mark.one_loop
+@pytest.mark.parametrize("turns", range(6))
+def test_a_loop_that_ends_leaves_no_connection(memcached_nodes: MemcachedNodes, keys: Keys, turns: int) -> None:
+    """Changes that are under way when a loop ends, or wait for others, or have just been asked for, leave nothing."""
+    node = memcached_nodes.nodes[0]
+    store = MemcachedStore([node.address], timeout=PATIENT)
+    before = node.count("curr_connections")
+    many = {keys(f"{number}"): Item(b"x") for number in range(MOST_ASKED)}
+
+    async def ask(batches: int) -> None:
+        await store.get_many(list(many))
+        asking = [asyncio.ensure_future(store.set_many(many)) for _ in range(batches)]
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        assert not any(task.done() for task in asking)
+
+    for batches in (1, 3):
+        asyncio.run(ask(batches))
+        node.wait_until(lambda: node.count("curr_connections") == before)
+    asyncio.run(ask(0))
+    assert node.count("curr_connections") == before
 
 
 async def test_closing_reaches_other_loops(memcached_nodes: MemcachedNodes, keys: Keys) -> None:

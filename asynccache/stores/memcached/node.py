@@ -5,14 +5,18 @@ that is lost costs nobody but its own keys: whatever waits, waits here.
 
 emcache tries a lost node again after up to a minute, in its own time. When the breaker is due to try one, that is too
 late: a client without any connection left is thrown away, and the next request begins with a new one.
+
+emcache closes no connection that is in use. So what was asked is waited for before a client is closed: `asyncio.run`
+may end while a change is still under way, or is only about to begin.
 """
 
 import asyncio
 import contextlib
 import contextvars
 import time
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Final
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 from asynccache.errors import StoreError, StoreTimeout, StoreUnavailable
 from asynccache.stores.batching import BatchingStore, Change, Op, raise_anew
@@ -32,7 +36,7 @@ class MemcachedNode(BatchingStore):
 
     Args:
         name: of the node, in errors.
-        clients: of emcache, one for each event loop; or one that was passed in.
+        client: makes a client of emcache, one for each event loop; or one that was passed in.
         timeout: seconds that a request may take.
         lanes: changes that are made at once; each takes a connection.
         max_bytes: of a value.
@@ -41,20 +45,23 @@ class MemcachedNode(BatchingStore):
     def __init__(
         self,
         name: str,
-        clients: "LoopClients[emcache.Client] | GivenClient[emcache.Client]",
+        client: "Callable[[], emcache.Client] | GivenClient[emcache.Client]",
         *,
         timeout: float,
         lanes: int,
         max_bytes: int,
     ) -> None:
         super().__init__(name, timeout=timeout, breaker=CircuitBreaker())
-        self._clients = clients
+        self._clients = client if isinstance(client, GivenClient) else LoopClients(client, self._close)
+        self._closing: dict[int, emcache.Client] = {}
+        """By the identity of its loop: what is asked already has no other client than the one that waits for it."""
+        self._lost: weakref.WeakSet[emcache.Client] = weakref.WeakSet()
         self._lanes = lanes
         self._max_bytes = max_bytes
 
     async def _read(self, keys: list[bytes]) -> dict[bytes, bytes]:
         names = {wire_key(key): key for key in keys}
-        client = self._clients.get()
+        client = self._client()
         try:
             items = await client.get_many(list(names), return_flags=True)
         except asyncio.CancelledError:
@@ -71,7 +78,7 @@ class MemcachedNode(BatchingStore):
         return found
 
     async def _write(self, ops: list[Op]) -> Sequence[object]:
-        client = self._clients.get()
+        client = self._client()
         outcomes: list[object] = [None] * len(ops)
         chains: dict[bytes, list[int]] = {}
         for index, op in enumerate(ops):
@@ -91,6 +98,19 @@ class MemcachedNode(BatchingStore):
 
     async def _disconnect(self) -> None:
         await self._clients.aclose()
+
+    def _client(self) -> "emcache.Client":
+        return self._closing.get(id(asyncio.get_running_loop())) or self._clients.get()
+
+    async def _close(self, client: "emcache.Client") -> None:
+        here = id(asyncio.get_running_loop())
+        try:
+            if client not in self._lost:  # others use another one by now
+                self._closing[here] = client
+                await self._drain()
+        finally:
+            self._closing.pop(here, None)
+            await _close(client)
 
     async def _make(
         self, client: "emcache.Client", ops: list[Op], waiting: Iterator[list[int]], outcomes: list[object]
@@ -190,6 +210,7 @@ class MemcachedNode(BatchingStore):
     def _discard_if_lost(self, client: "emcache.Client") -> None:
         pools = client.cluster_managment().connection_pool_metrics().values()
         if not any(pool.cur_connections for pool in pools):
+            self._lost.add(client)
             self._clients.discard(client)
 
     def _translated(self, error: Exception) -> StoreError:
@@ -222,3 +243,13 @@ async def _touch(client: "emcache.Client", name: bytes, exptime: int) -> None:
 
 def _is_not_found(error: Exception) -> bool:
     return "NOT_FOUND" in str(error)
+
+
+async def _close(client: "emcache.Client") -> None:
+    # When a connection has just been made, emcache's pool (1.3.3) makes sure that it has enough of them: also when it
+    # was closed at that moment, and then nobody closes the one that it makes. So none is enough from here on.
+    internals: Any = client
+    with contextlib.suppress(AttributeError):  # of another release
+        for node in internals._cluster.nodes:
+            node._connection_pool._min_connections = 0
+    await client.close()

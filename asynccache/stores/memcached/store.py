@@ -11,13 +11,12 @@ use a ttl. Nobody is told of changes: a tier in the process in front of this sto
 """
 
 import asyncio
-import contextlib
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, TypeVar, cast
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Final, Self, TypeAlias, TypeVar, cast
 
 from asynccache.errors import StoreError, StoreUnavailable
 from asynccache.stores.batching import DEFAULT_TIMEOUT
-from asynccache.stores.clients import GivenClient, LoopClients
+from asynccache.stores.clients import GivenClient
 from asynccache.stores.contract import Item
 from asynccache.stores.memcached.node import MemcachedNode
 from asynccache.stores.memcached.options import check, check_nodes, joined, load, maker, read_weights, spelled
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     import emcache
 
 R = TypeVar("R")
-Clients: TypeAlias = "LoopClients[emcache.Client] | GivenClient[emcache.Client]"
+Client: TypeAlias = "Callable[[], emcache.Client] | GivenClient[emcache.Client]"
 
 _LARGEST: Final = 1024 * 1024
 """Bytes of a value: Memcached's own default, `-I 1m`. It counts its own few bytes as well, and refuses what is left."""
@@ -80,12 +79,12 @@ class MemcachedStore:
 
         if isinstance(nodes, driver.Client):
             names, weights = ["memcached"], None
-            clients: list[Clients] = [GivenClient(cast("emcache.Client", nodes), "memcached")]
+            clients: list[Client] = [GivenClient(cast("emcache.Client", nodes), "memcached")]
         else:
             options = {"username": username, "password": password, "ssl": tls, "max_connections": connections}
             names = [spelled(node) for node in cast("Iterable[str]", nodes)]
             check_nodes(names, weights)
-            clients = [LoopClients(maker(name, options), _close) for name in names]
+            clients = [maker(name, options) for name in names]
         self._nodes = [
             MemcachedNode(f"memcached {name}", client, timeout=timeout, lanes=connections // 2, max_bytes=max_bytes)
             for name, client in zip(names, clients, strict=True)
@@ -222,13 +221,3 @@ async def _gather(asked: Sequence[Awaitable[R]]) -> list[R | StoreError]:
             raise answer
         told.append(answer)
     return told
-
-
-async def _close(client: "emcache.Client") -> None:
-    # When a connection has just been made, emcache's pool (1.3.3) makes sure that it has enough of them: also when it
-    # was closed at that moment, and then nobody closes the one that it makes. So none is enough from here on.
-    internals: Any = client
-    with contextlib.suppress(AttributeError):  # of another release
-        for node in internals._cluster.nodes:
-            node._connection_pool._min_connections = 0
-    await client.close()
