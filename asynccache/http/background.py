@@ -1,12 +1,12 @@
 """Fetching behind: a new response for an old one that is being served meanwhile (RFC 5861, 3).
 
 Decides that there is one such fetch a key at a time, that no caller's going away ends it, that after one that failed
-there is none for a while, and that closing the cache ends it.
+there is none for a while, that where there is no way to do it behind the next caller has to wait, and that closing the
+cache ends it.
 """
 
 import asyncio
 import contextvars
-import logging
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -14,6 +14,7 @@ from asynccache.core.lru import LRUCache
 from asynccache.http.counts import HttpStats
 from asynccache.http.errands import Coming, Landing, Passed
 from asynccache.http.message import WallClock
+from asynccache.http.outages import Outages
 from asynccache.http.spool import NullSink
 from asynccache.http.tasks import OwnedTasks
 
@@ -21,7 +22,6 @@ BACKOFF: Final = 5.0
 """Seconds after a fetch that failed, in which the old response is served without trying again."""
 
 _REMEMBERED: Final = 4_096
-_log: Final = logging.getLogger("asynccache")
 
 
 class Background:
@@ -31,47 +31,55 @@ class Background:
         tasks: keep them, and see them to their end.
         counts: told how they end.
         clock: tells the wall time.
-        name: what messages call the cache.
+        outages: told of failures.
     """
 
-    def __init__(self, tasks: OwnedTasks, counts: HttpStats, clock: WallClock, name: str) -> None:
+    def __init__(self, tasks: OwnedTasks, counts: HttpStats, clock: WallClock, outages: Outages) -> None:
         self._tasks = tasks
         self._counts = counts
         self._clock = clock
-        self._name = name
-        self._keys: Final[set[str]] = set()
+        self._outages = outages
+        self._running: Final[dict[str, asyncio.Task[None]]] = {}
         self._failed: LRUCache[str, float] = LRUCache(_REMEMBERED)
+        self._stranded: LRUCache[str, float] = LRUCache(_REMEMBERED)
+
+    def is_stranded(self, key: str) -> bool:
+        """Whether the last fetch of this key could not even begin, as the session of its caller was closed by then."""
+        return key in self._stranded
 
     def start(self, key: str, fetch: Callable[[], Awaitable[Landing]]) -> None:
         """Fetch, unless that is going on already for this key, or has failed a moment ago."""
-        if key in self._keys or 0 <= self._clock() - self._failed.get(key, float("-inf")) < BACKOFF:
+        running = self._running.get(key)
+        if self._waits(key) or (running is not None and not running.get_loop().is_closed()):
             return
-        self._keys.add(key)
         loop = asyncio.get_running_loop()
         task = loop.create_task(
             self._run(key, fetch), name="refresh of an HTTP response", context=contextvars.Context()
         )
+        self._running[key] = task
         self._tasks.own(task)
-        task.add_done_callback(lambda _: self._keys.discard(key), context=contextvars.Context())
+        task.add_done_callback(lambda _: self._running.pop(key, None), context=contextvars.Context())
+
+    def begin_in_foreground(self, key: str) -> None:
+        """Note that a caller does what could not be done behind."""
+        self._stranded.pop(key, None)
+
+    def _waits(self, key: str) -> bool:
+        return 0 <= self._clock() - self._failed.get(key, float("-inf")) < BACKOFF
 
     async def _run(self, key: str, fetch: Callable[[], Awaitable[Landing]]) -> None:
+        error: Exception | None = None
         try:
             reason = await _read(await fetch())
-        except Exception as error:  # the old response is still there
-            self._note_failure(key, type(error).__name__, error)
-        else:
-            if reason is None:
-                self._counts.refreshed += 1
-                self._failed.pop(key, None)
-            else:
-                self._note_failure(key, reason, None)
-
-    def _note_failure(self, key: str, reason: str, error: Exception | None) -> None:
-        """Count it; tell of it once, until one has gone well again. A key may be secret, and is not told."""
+        except Exception as raised:  # the old response is still there
+            reason, error = type(raised).__name__, raised
+        if reason is None:
+            self._failed.pop(key, None)
+            self._counts.refreshed += 1
+            return
+        (self._stranded if isinstance(error, RuntimeError) else self._failed).put(key, self._clock())
         self._counts.failed_refreshes += 1
-        level = logging.DEBUG if key in self._failed else logging.WARNING
-        self._failed.put(key, self._clock())
-        _log.log(level, "%s: fetching a new response behind an old one failed: %s", self._name, reason, exc_info=error)
+        self._outages.tell(reason, error, is_own=False)
 
 
 async def _read(landing: Landing) -> str | None:

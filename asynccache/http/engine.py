@@ -14,10 +14,11 @@ from asynccache.http import rfc9111
 from asynccache.http.background import Background
 from asynccache.http.collapsing import Collapsing
 from asynccache.http.counts import HttpStats
-from asynccache.http.errands import CONDITIONS, Coming, Errand, Landing, Passed
+from asynccache.http.errands import CONDITIONS, Coming, Errand, Kept, Landing, Passed
 from asynccache.http.exchange import Answer, Arrival, Origin
 from asynccache.http.forwarding import Forwarding
 from asynccache.http.message import SAFE_METHODS, Request, WallClock, Without
+from asynccache.http.outages import Outages
 from asynccache.http.policy import Policy
 from asynccache.http.response_store import ResponseStore, Variants
 from asynccache.http.rules import Rules, Ruling
@@ -51,8 +52,9 @@ class HttpCache:
         self.clock = clock
         self._tasks = OwnedTasks()
         self._has_marks = False
-        self._background = Background(self._tasks, counts, clock, name)
-        self._forwarding = Forwarding(store, clock, self._tasks, name)
+        outages = Outages(name)
+        self._background = Background(self._tasks, counts, clock, outages)
+        self._forwarding = Forwarding(store, clock, self._tasks, outages)
         self._collapsing = Collapsing(self._forwarding, clock, name)
 
     # --- a request --------------------------------------------------------------------------------------------------
@@ -93,6 +95,10 @@ class HttpCache:
         if kept is not None:
             now = self.clock()
             reuse = rfc9111.reuse(request, kept[1], now, ruling.policy)
+            if reuse is rfc9111.Reuse.REVALIDATE_BEHIND and self._background.is_stranded(key):
+                self._background.begin_in_foreground(key)
+                errand = Errand(request, key, ruling.policy, origin, found, tags, group, kept, old_will_do=True)
+                return await self._fetch(errand)
             if reuse is not rfc9111.Reuse.VALIDATE:
                 answer = answer_from(request, *kept, now, _HIT)
         if answer is not None and (type(answer.body) is not ChunkedBody or await self._open(answer, key, found)):
@@ -112,14 +118,19 @@ class HttpCache:
     def _serve_old(self, reuse: rfc9111.Reuse, errand: Errand) -> None:
         """An old response is being served: fetch a new one behind, if that is what allows it."""
         self.counts.stale += 1
-        later = errand.origin.later() if reuse is rfc9111.Reuse.REVALIDATE_BEHIND else None
-        if later is not None and errand.request.method == "GET":
-            headers = Without(errand.request.headers, (*CONDITIONS, "range"))
-            behind = replace(errand, request=Request("GET", errand.request.uri, headers), origin=later)
+        request, policy = errand.request, errand.policy
+        is_wanted = reuse is rfc9111.Reuse.REVALIDATE_BEHIND and not rfc9111.wants_only_stored(request, policy)
+        later = errand.origin.later() if is_wanted and request.method == "GET" else None
+        if later is not None:
+            headers = Without(request.headers, (*CONDITIONS, "range"))
+            behind = replace(errand, request=Request("GET", request.uri, headers), origin=later)
             self._background.start(errand.key, lambda: self._collapsing.send(behind))
 
     async def _fetch(self, errand: Errand) -> Answer:
-        answer = self._answer(await self._collapsing.send(errand), errand)
+        landing = await self._collapsing.send(errand)
+        if isinstance(landing, Passed) and landing.leader is errand and errand.request.method not in SAFE_METHODS:
+            await self._note_change(errand.request, landing.arrival)
+        answer = self._answer(landing, errand)
         if answer is not None and (answer.body is None or await self._open(answer, errand.key, errand.found)):
             return answer
         # What is kept was confirmed, but its body is lost, or is not the part that is asked for.
@@ -183,26 +194,36 @@ class HttpCache:
 
     async def _forward(self, request: Request, origin: Origin, ruling: Ruling) -> Answer:
         """Hand a request on; what it changes, nothing that is kept tells any more (RFC 9111, 4.4)."""
+        if rfc9111.wants_only_stored(request, ruling.policy):
+            return only_if_cached(CacheStatus(fwd="miss"))
         arrival = await origin.fetch(())
-        uris = () if request.method in SAFE_METHODS else rfc9111.invalidated_uris(request, arrival.response)
-        if uris:
-            task = asyncio.get_running_loop().create_task(self.invalidate(*uris))
-            self._tasks.own(task, is_wanted=lambda: True)
-            try:
-                await asyncio.shield(task)  # the origin has made the change: it is told whoever is cancelled
-            except BaseException:
-                arrival.discard()
-                raise
+        await self._note_change(request, arrival)
         if ruling.is_cached and rfc9111.answers_get(request, arrival.response):
             return await self._take_as_get(request, origin, arrival, ruling)
         self.counts.passed += 1
         return passed(arrival, "method" if ruling.is_cached else "bypass")
 
+    async def _note_change(self, request: Request, arrival: Arrival) -> None:
+        """Let nothing be used any more that a request has changed, whoever is cancelled meanwhile."""
+        uris = () if request.method in SAFE_METHODS else rfc9111.invalidated_uris(request, arrival.response)
+        if uris:
+            task = asyncio.get_running_loop().create_task(self.invalidate(*uris))
+            self._tasks.own(task, is_wanted=lambda: True)
+            try:
+                await asyncio.shield(task)
+            except BaseException:
+                arrival.discard()
+                raise
+
     async def _take_as_get(self, request: Request, origin: Origin, arrival: Arrival, ruling: Ruling) -> Answer:
         """Keep what came for a POST, and says that a GET would be answered so (RFC 9110, 9.3.3)."""
         policy = replace(ruling.policy, methods=ruling.policy.methods | {"POST"})
         key = cache_key("GET", ruling.key(request.uri), "")
-        errand = Errand(request, key, policy, origin, await self.store.find(key))
+        try:
+            errand = Errand(request, key, policy, origin, await self.store.find(key))
+        except BaseException:
+            arrival.discard()
+            raise
         return self._anew(await self._forwarding.take(errand, arrival), errand)
 
     async def invalidate(self, *uris: str) -> None:

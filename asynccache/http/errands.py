@@ -30,6 +30,7 @@ class Errand:
         tags: what the response is to be purged by, besides what comes with it.
         group: of requests that have their way to the origin in common.
         kept: what of that answers the request, but may not be used as it is; and its terms.
+        old_will_do: whether what is kept is served if the origin fails, whatever else it says of that.
         may_be_kept: whether what comes may be stored; not if somebody else stores the same just now.
         leads: whether it is the one that was sent, for all that ask the same.
         is_gone: whether the caller has gone, and takes nothing any more.
@@ -45,6 +46,7 @@ class Errand:
     group: object = None
     kept: tuple[StoredResponse, rfc9111.Terms] | None = None
     may_be_kept: bool = True
+    old_will_do: bool = False
     leads: bool = False
     is_gone: bool = False
     landing: "Landing | None" = None

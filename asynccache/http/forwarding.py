@@ -5,7 +5,6 @@ of what is kept, or put aside for an old response that may be served instead. It
 that no caller's cancellation reaches.
 """
 
-import logging
 from dataclasses import replace
 from typing import Final
 
@@ -16,12 +15,12 @@ from asynccache.http.exchange import Arrival, Lines
 from asynccache.http.fields import delta_seconds
 from asynccache.http.message import Request, Response, WallClock, single
 from asynccache.http.message import joined as joined_lines
+from asynccache.http.outages import Outages
 from asynccache.http.response_store import ResponseStore
 from asynccache.http.spool import Spool
 from asynccache.http.stored import StoredResponse
 from asynccache.http.tasks import OwnedTasks
 
-_log: Final = logging.getLogger("asynccache")
 _NO_LINES: Final[Lines] = ()
 _FAILED: Final = frozenset({500, 502, 503, 504})
 """When an old response may be served instead (RFC 5861, 4)."""
@@ -34,11 +33,11 @@ class Forwarding:
         store: keeps what comes.
         clock: tells the wall time.
         tasks: see bodies to their end.
-        name: what messages call the cache.
+        outages: told when an old response is served.
     """
 
-    def __init__(self, store: ResponseStore, clock: WallClock, tasks: OwnedTasks, name: str) -> None:
-        self._name = name
+    def __init__(self, store: ResponseStore, clock: WallClock, tasks: OwnedTasks, outages: Outages) -> None:
+        self._outages = outages
         self._store = store
         self._clock = clock
         self._tasks = tasks
@@ -55,8 +54,10 @@ class Forwarding:
             old = self._old(errand, None)
             if old is None:
                 raise
-            _log.warning("%s: an old response is served, as the origin failed", self._name, exc_info=error)
+            self._outages.tell(type(error).__name__, error, is_own=errand.policy.shared)
             return old
+        if arrival.response.status < 500:
+            self._outages.over()
         return await self.take(errand, arrival, is_validation=bool(lines))
 
     async def take(self, errand: Errand, arrival: Arrival, *, is_validation: bool = False) -> Landing:
@@ -104,6 +105,7 @@ class Forwarding:
             return await self.take(errand, await self._again(errand, arrival))  # what it confirms has gone meanwhile
         if response.status in _FAILED and (old := self._old(errand, response.status)) is not None:
             arrival.discard()
+            self._outages.tell(f"status {response.status}", None, is_own=False)
             return old
         if request.method == "HEAD":
             await self._learn_from_head(errand, arrival)
@@ -218,7 +220,8 @@ class Forwarding:
         if errand.kept is None:
             return None
         stored, terms = errand.kept
-        if not rfc9111.may_serve_on_error(errand.request, terms, self._clock(), errand.policy):
+        now = self._clock()
+        if not (errand.old_will_do or rfc9111.may_serve_on_error(errand.request, terms, now, errand.policy)):
             return None
         return Kept(errand, stored, terms, status, is_old=True)
 

@@ -8,10 +8,14 @@ it is short: what is not whole is not kept.
 
 import asyncio
 import contextvars
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import Final, Protocol
 
+from asynccache.errors import StoreError
 from asynccache.http.exchange import Sink
+
+_log: Final = logging.getLogger("asynccache")
 
 WINDOW: Final = 1024 * 1024
 """How many bytes are read ahead of a reader, and how late one may come to read along."""
@@ -82,7 +86,7 @@ class Spool:
     Args:
         chunks: gives the body; closed at the end.
         writer: keeps it; None if it is not to be kept.
-        done: told at the end, in the task that reads: whether it is whole and was written. Its errors are the reader's.
+        done: told at the end, in the task that reads: whether it was written.
         let_go: told if the rest is not read.
         length: how many bytes it has, if that is known.
     """
@@ -107,7 +111,7 @@ class Spool:
         self._window: list[bytes] | None = []
         self._size = 0
         self._first_reader: asyncio.Future[None] | None = None
-        self._is_whole = self._is_over = False
+        self._has_begun = self._is_whole = self._is_over = False
         self._error: BaseException | None = None
         self.task: asyncio.Task[None] | None = None
 
@@ -128,10 +132,16 @@ class Spool:
 
     def start(self) -> asyncio.Task[None]:
         """Begin to read, in a task of its own that no reader's cancellation reaches."""
-        self.task = asyncio.get_running_loop().create_task(
+        self.task = task = asyncio.get_running_loop().create_task(
             self._run(), name="body of an HTTP response", context=contextvars.Context()
         )
-        return self.task
+        task.add_done_callback(self._end_unbegun, context=contextvars.Context())
+        return task
+
+    def _end_unbegun(self, _: object) -> None:
+        """Let go of a body whose task was cancelled before its first step, in which nothing of it runs."""
+        if not self._has_begun and self._let_go is not None:
+            self._let_go()
 
     def begun(self) -> "asyncio.Task[None]":
         """Give the task that reads, begun if it was not."""
@@ -184,6 +194,7 @@ class Spool:
             self.task.cancel()
 
     async def _run(self) -> None:
+        self._has_begun = True
         try:
             await self._wait_for_a_reader()
             async for chunk in self._chunks:
@@ -192,8 +203,7 @@ class Spool:
                 await self._wait_for_readers()
             await self._written()
             self._is_whole = True
-            if self._done is not None:  # before readers are told: who has read it all finds it stored
-                await self._done(self._writer is not None)
+            await self._store()
         except asyncio.CancelledError:
             self._end(ConnectionResetError("the body was given up: nobody read it any more"))
             raise
@@ -204,6 +214,15 @@ class Spool:
         finally:
             if not self._is_whole:
                 await self._give_up()
+
+    async def _store(self) -> None:
+        """Store what has come, before readers are told that this was all: who has read it finds it stored."""
+        if self._done is None:
+            return
+        try:
+            await self._done(self._writer is not None)
+        except Exception as error:  # the body has come whole: that it cannot be stored is no reader's affair
+            _log.error("a response could not be stored: %s", type(error).__name__)
 
     async def _wait_for_a_reader(self) -> None:
         if not self._lags:
@@ -267,7 +286,7 @@ class Spool:
                 await sink.wait_for_room()
         except TimeoutError:
             if self._lags.pop(sink, None) is not None:
-                sink.fail(ConnectionResetError("the body was read too slowly, while others waited for it"))
+                sink.fail(StoreError("it was read too slowly, and others waited for it"))
 
     def _end(self, error: BaseException | None) -> None:
         self._is_over, self._error = True, error

@@ -18,6 +18,10 @@ class OwnedTasks:
             task: it.
             is_wanted: tells whether somebody else waits for what it does, and sees to its end; None: nobody does.
         """
+        for other in [each for each in list(self._tasks) if each.get_loop().is_closed()]:
+            del self._tasks[other]
+        # Nobody is to be told that it was still running when somebody closed its loop by hand.
+        task._log_destroy_pending = False  # type: ignore[attr-defined]
         self._tasks[task] = is_wanted
         task.add_done_callback(self._forget)
 
