@@ -30,6 +30,9 @@ _REMEMBERED: Final = 4_096
 _ATTEMPTS: Final = 2
 """How often one waits for somebody else's request before one sends one's own."""
 
+_PATIENCE: Final = 10.0
+"""Seconds that one waits for somebody else's run of a handler."""
+
 Key: TypeAlias = tuple[Any, ...]
 
 
@@ -152,8 +155,11 @@ class Collapsing:
 
         A time limit is, and so is what a handler raises: it may tell one user of what is his.
         """
+        # A handler that is stuck has no time limit of its own: who waits for another's run has one.
+        patience = _PATIENCE if errand.policy.shared and self.flights.tables.is_flying(key) else None
         try:
-            return await self.flights.fetch(self._plan, key, (errand, key), {})
+            async with asyncio.timeout(patience):
+                return await self.flights.fetch(self._plan, key, (errand, key), {})
         except Exception as error:
             if errand.leads or not (errand.policy.shared or isinstance(error, TimeoutError | LoadCancelled)):
                 raise

@@ -17,7 +17,7 @@ from asynccache.http.counts import HttpStats
 from asynccache.http.errands import CONDITIONS, Coming, Errand, Kept, Landing, Passed
 from asynccache.http.exchange import Answer, Arrival, Origin
 from asynccache.http.forwarding import Forwarding
-from asynccache.http.message import SAFE_METHODS, Request, WallClock, Without
+from asynccache.http.message import SAFE_METHODS, Fields, Request, WallClock, Without
 from asynccache.http.outages import Outages
 from asynccache.http.policy import Policy
 from asynccache.http.response_store import ResponseStore, Variants
@@ -174,7 +174,10 @@ class HttpCache:
         if isinstance(landing, Coming):
             return coming(landing, reason, now, is_leader=is_leader)
         status = CacheStatus(fwd=reason, fwd_status=landing.status, stored=not landing.is_old, collapsed=not is_leader)
-        return answer_from(errand.request, landing.stored, landing.terms, now, status)
+        answer = answer_from(errand.request, landing.stored, landing.terms, now, status)
+        if answer is not None and landing.cookies and is_leader:
+            answer.fields = Fields((*answer.fields.without(("set-cookie",)), *landing.cookies))
+        return answer
 
     def _count(self, landing: Landing, is_leader: bool) -> None:
         counts = self.counts

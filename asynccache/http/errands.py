@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 
 from asynccache.http import rfc9111
 from asynccache.http.exchange import Arrival, Origin
-from asynccache.http.message import Headers, Request
+from asynccache.http.message import Headers, Pairs, Request
 from asynccache.http.policy import Policy
 from asynccache.http.response_store import Variants
 from asynccache.http.spool import Spool
@@ -82,6 +82,7 @@ class Kept:
         terms: of that.
         status: what the origin said; None if it could not be asked.
         is_old: whether it is served because the origin failed.
+        cookies: lines of `Set-Cookie` that came with the confirmation: for the leader, and not kept.
     """
 
     leader: Errand
@@ -89,6 +90,7 @@ class Kept:
     terms: rfc9111.Terms
     status: int | None
     is_old: bool
+    cookies: Pairs = ()
 
 
 @dataclass(slots=True, eq=False)

@@ -187,10 +187,13 @@ class Forwarding:
         answer = best
         for old in selected:
             new = _reselected(rfc9111.freshened(old, response, policy), old, errand, is_chosen=old is best)
+            if new is not None and arrival.tags:
+                new = replace(new, tags=(*arrival.tags, *errand.tags))
             await self._replace(errand, old, new)
             if old is best and new is not None:
                 answer = new
-        return Kept(errand, answer, rfc9111.terms(answer, policy), 304, is_old=False)
+        cookies = tuple(("Set-Cookie", line) for line in response.fields.getall("set-cookie"))
+        return Kept(errand, answer, rfc9111.terms(answer, policy), 304, is_old=False, cookies=cookies)
 
     async def _learn_from_head(self, errand: Errand, arrival: Arrival) -> None:
         """Let the fields of a HEAD freshen, or invalidate, what is kept for GET (RFC 9111, 4.3.5)."""
