@@ -52,6 +52,7 @@ class MemcachedNode(BatchingStore):
         max_bytes: int,
     ) -> None:
         super().__init__(name, timeout=timeout, breaker=CircuitBreaker())
+        self._clients: LoopClients[emcache.Client] | GivenClient[emcache.Client]
         self._clients = client if isinstance(client, GivenClient) else LoopClients(client, self._close)
         self._closing: dict[int, emcache.Client] = {}
         """By the identity of its loop: what is asked already has no other client than the one that waits for it."""
