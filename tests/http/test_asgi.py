@@ -142,7 +142,7 @@ async def test_users_are_told_apart() -> None:
         logins = [await get(Authorization="Basic x").to(cached) for _ in range(2)]
     assert [call.body for call in (one, other, again)] == [b"answer 1", b"answer 2", b"answer 1"]
     assert [call.is_hit for call in logins] == [False, False]
-    assert one.fields["vary"] == "cookie"
+    assert "cookie" in one.fields["vary"]
 
 
 async def test_a_cookie_that_is_ignored_reaches_only_who_asked() -> None:

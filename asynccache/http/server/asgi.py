@@ -5,21 +5,32 @@ Decides which requests concern it, and how its answers are sent.
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any, Final, Unpack, cast
-from urllib.parse import quote
+from functools import lru_cache
+from typing import Final, Unpack
 
 from asynccache.http.exchange import Answer
-from asynccache.http.message import Fields, Request
-from asynccache.http.server.asgi_origin import AsgiOrigin, encoded, fields_of
-from asynccache.http.server.asgi_run import App, AsgiRun, Message, Receive, Scope, Send
+from asynccache.http.message import Request
+from asynccache.http.rules import Ruling
+from asynccache.http.server.asgi_listening import Listening
+from asynccache.http.server.asgi_origin import Application, AsgiOrigin, encoded
+from asynccache.http.server.asgi_run import AsgiRun
+from asynccache.http.server.asgi_scopes import (
+    fields_of,
+    has_more,
+    heard_again,
+    may_have_a_body_untold,
+    tells_of_a_body,
+    uri_of_scope,
+)
+from asynccache.http.server.asgi_types import App, Message, Receive, Scope, Send
 from asynccache.http.server.face import ServerCache, ServerCacheOptions
 from asynccache.http.server.pieces import BodyReader
 from asynccache.http.server.sharing import extra_lines, without_age
-from asynccache.http.server.targets import uri_of
+from asynccache.http.status import CacheStatus
 from asynccache.stores.contract import Store
 
-_LIFESPAN_ENDS: Final = frozenset({"lifespan.shutdown.complete", "lifespan.shutdown.failed"})
-_IN_A_PATH: Final = "/:@!$&'()*+,;=~%"
+_LIFESPAN_ENDS: Final = frozenset({"lifespan.startup.failed", "lifespan.shutdown.complete", "lifespan.shutdown.failed"})
+_READS: Final = frozenset({"GET", "HEAD"})
 
 
 class ASGICacheMiddleware(ServerCache):
@@ -34,10 +45,11 @@ class ASGICacheMiddleware(ServerCache):
     neither: an application that looks at one names it in `Vary`, or the answer to one client is given to all.
 
     Requests for the same at the same time run the application once. Responses are passed on as they come and stored on
-    the way; event streams, requests with a body, WebSockets and the lifespan pass untouched. The application may also
-    be run behind, for an old response that is served meanwhile: there is no client then.
+    the way; event streams, WebSockets, the lifespan, a GET with a body, and what a rule does not cache, pass untouched.
+    A client that has gone is told to an application that listens for that, once nobody else waits for its response.
+    The application may also be run behind, for an old response that is served meanwhile: there is no client then.
 
-    The store is closed at the shutdown of the lifespan if it was opened here.
+    The store is closed, if it was opened here, when the lifespan ends. An application without one needs an `aclose()`.
 
     Args:
         app: what is cached.
@@ -60,6 +72,7 @@ class ASGICacheMiddleware(ServerCache):
     ) -> None:
         super().__init__(store, options)
         self._app = app
+        self._application = Application(app, self._built.clock, self._runs, self._tag_header, self._adds_etags)
         self._tells_date = date
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -67,35 +80,59 @@ class ASGICacheMiddleware(ServerCache):
         if scope["type"] == "lifespan":
             await self._app(scope, receive, self._closing(send))
             return
-        uri = None if scope["type"] != "http" or self._is_closed else _uri_of(scope)
-        fields = fields_of(scope["headers"]) if uri is not None else Fields()
-        is_read = uri is not None and scope["method"] in {"GET", "HEAD"}
-        if uri is None or (is_read and _has_body(fields)):
+        uri = None if scope["type"] != "http" or self._is_closed else uri_of_scope(scope)
+        if uri is None:
             await self._app(scope, receive, send)
             return
-        await self._answer(
-            Request(scope["method"], uri, fields), scope, receive if not is_read else None, receive, send
-        )
+        ruling, method = self._built.rules.of(uri), scope["method"]
+        fields = fields_of(scope["headers"])
+        if method in _READS:
+            if not ruling.is_cached:
+                self._built.cache.counts.passed += 1
+                await self._app(scope, receive, self._telling_of_the_bypass(send))
+                return
+            if tells_of_a_body(fields):
+                await self._app(scope, receive, send)
+                return
+            if may_have_a_body_untold(scope):
+                first = await receive()
+                receive = heard_again(first, receive)
+                if has_more(first):
+                    await self._app(scope, receive, send)
+                    return
+        await self._answer(Request(method, uri, fields), ruling, scope, receive, send)
 
-    async def _answer(self, asked: Request, scope: Scope, upload: Receive | None, receive: Receive, send: Send) -> None:
-        built = self._built
-        origin = AsgiOrigin(
-            self._app, scope, upload, asked, built.rules.of(asked.uri).policy, built.clock, self._runs,
-            self._tag_header, self._adds_etags,
-        )  # fmt: skip
-        answer = await built.cache.respond(asked, origin)
-        if answer.arrival is not None:
+    async def _answer(self, asked: Request, ruling: Ruling, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request from the cache, or through it."""
+        upload, heard = (None, receive) if asked.method in _READS else (receive, None)
+        client, is_own = Listening(heard), True
+        origin = AsgiOrigin(self._application, scope, upload, asked, ruling.policy, client)
+        async with client:
+            answer = await self._built.cache.respond(asked, origin, ruling=ruling)
+            is_own = answer.arrival is not None
+            origin.give_back()
+            client.may_go()
+            await self._send(asked, answer, client, send)
+        if origin.run is not None and is_own:
+            await origin.run.wait()
+            origin.give_back()
+
+    async def _send(self, asked: Request, answer: Answer, client: Listening, send: Send) -> None:
+        if answer.arrival is None:
+            head = _head(answer.status, _told(answer, with_date=self._tells_date))
+        else:
             run: AsgiRun = answer.arrival.native
-            scope.update({name: each for name, each in run.scope.items() if name not in scope})  # for those outside
-            await _send_own(answer, run, None if upload is not None else receive, send)
-            return
-        body = BodyReader(answer)
+            head = _head(run.status, [*run.headers, *map(encoded, extra_lines(answer))])
+            if answer.spool is None:
+                await _send_passed(head, run, client, send)
+                return
+        body = BodyReader(answer, may_be_finished=True)
         try:
-            await send(_head(answer.status, _told(answer, with_date=self._tells_date)))
+            await send(head)
             if body.content is not None:
                 await send(_piece(body.content if asked.method != "HEAD" else b""))
             else:
-                await _until_gone(_send_body(body.read(), send), receive)
+                await _send_body(body.read(), send)
         finally:
             body.leave()
 
@@ -107,63 +144,39 @@ class ASGICacheMiddleware(ServerCache):
 
         return sending
 
+    def _telling_of_the_bypass(self, send: Send) -> Send:
+        """Pass on what an application sends, but for the field with tags, which no client must see."""
+        hidden = self._tag_header.encode("latin-1")
 
-async def _send_own(answer: Answer, run: AsgiRun, receive: Receive | None, send: Send) -> None:
-    """Send the application's own response to the one whose request it was, as it comes.
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = [pair for pair in message.get("headers", ()) if not hidden or pair[0].lower() != hidden]
+                message = {**message, "headers": [*headers, _bypass(message["status"])]}
+            await send(message)
 
-    Args:
-        answer: with the application's response.
-        run: of the application.
-        receive: tells of a disconnect; None if the application listens itself.
-        send: to the client.
-    """
-    body = BodyReader(answer) if answer.spool is not None else None
-    chunks = run.body.read() if body is None else body.read()
+        return sending
+
+
+async def _send_passed(head: Message, run: AsgiRun, client: Listening, send: Send) -> None:
+    """Send the application's own response to the one whose request it was, as it comes."""
     is_sent = False
     try:
-        await send(_head(run.status, [*run.headers, *map(encoded, extra_lines(answer))]))
-        is_sent = await _until_gone(_send_body(chunks, send), receive)
+        await send(head)
+        await _send_body(run.body.read(), send)
+        is_sent = True
     except asyncio.CancelledError:
-        if body is None:
+        if not client.is_gone:
             run.cancel()
         raise
     finally:
-        if not is_sent and body is None:
-            run.discard()
-        elif not is_sent and body is not None:
-            body.leave()
-    await run.wait()
+        if not is_sent:
+            run.hang_up()
 
 
 async def _send_body(chunks: AsyncIterator[bytes], send: Send) -> None:
     async for chunk in chunks:
         await send(_piece(chunk, more_body=True))
     await send(_piece(b""))
-
-
-async def _until_gone(sending: Any, receive: Receive | None) -> bool:
-    """Send, until it is done or the client has gone; tell whether it was done."""
-    if receive is None:
-        await sending
-        return True
-    task = asyncio.ensure_future(sending)
-    gone = asyncio.ensure_future(_disconnect(receive))
-    try:
-        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
-            await task
-            return True
-        return False
-    finally:
-        task.cancel()
-        gone.cancel()
-        await asyncio.gather(task, gone, return_exceptions=True)
-
-
-async def _disconnect(receive: Receive) -> None:
-    """Return when the client has gone. The request itself, which has no body, may still lie there."""
-    if (await receive())["type"] != "http.disconnect":
-        await receive()
 
 
 def _head(status: int, headers: list[tuple[bytes, bytes]]) -> Message:
@@ -182,22 +195,6 @@ def _told(answer: Answer, *, with_date: bool) -> list[tuple[bytes, bytes]]:
     return [*map(encoded, fields.pairs), *map(encoded, extra_lines(answer))]
 
 
-def _uri_of(scope: Scope) -> str | None:
-    """Give the URI of a request; None if it has none that a key can be made of."""
-    hosts = [value for name, value in scope["headers"] if name == b"host"]
-    server: Any = scope.get("server")
-    if len(hosts) > 1:
-        return None
-    host = hosts[0].decode("latin-1") if hosts else ":".join(map(str, server or ()))
-    raw = scope.get("raw_path")
-    path = cast("bytes", raw).decode("latin-1") if raw else quote(scope["path"], safe=_IN_A_PATH)
-    query = scope.get("query_string", b"").decode("latin-1")
-    return uri_of(scope.get("scheme", "http"), host, f"{path}?{query}" if query else path)
-
-
-def _has_body(fields: Fields) -> bool:
-    return (
-        "transfer-encoding" in fields
-        or fields.getall("content-length", ("0",))[0].strip() != "0"
-        or "upgrade" in fields
-    )
+@lru_cache(maxsize=64)
+def _bypass(status: int) -> tuple[bytes, bytes]:
+    return encoded(("Cache-Status", str(CacheStatus(fwd="bypass", fwd_status=status))))

@@ -14,12 +14,22 @@ from asynccache.http.errands import CONDITIONS
 from asynccache.http.exchange import Lines
 from asynccache.http.message import Fields, Request, Response, WallClock
 from asynccache.http.policy import Policy
-from asynccache.http.server.asgi_run import App, AsgiRun, Receive, Scope
+from asynccache.http.server.asgi_listening import Listening
+from asynccache.http.server.asgi_run import AsgiRun
+from asynccache.http.server.asgi_scopes import fields_of
+from asynccache.http.server.asgi_types import App, Receive, Scope
 from asynccache.http.server.sharing import content_tag, for_sharing, narrowing, tags_in
 from asynccache.http.tasks import OwnedTasks
 
 _BEYOND: Final = "http.response."
 """What the names of extensions begin with that change how a response is sent."""
+
+
+class WrongLength(RuntimeError):
+    """Raised for a body that is to be kept, and is not as long as its `Content-Length` says."""
+
+    def __init__(self, told: int, sent: int) -> None:
+        super().__init__(f"the ASGI application has sent {sent} bytes, and Content-Length: {told}")
 
 
 @dataclass(slots=True, eq=False)
@@ -31,14 +41,46 @@ class AsgiArrival:
     is_upgrade: bool
     tags: tuple[str, ...]
     is_decoded: bool = False
+    _is_read: bool = False
 
     def chunks(self) -> AsyncIterator[bytes]:
-        """Give the body as it comes."""
-        return self.native.body.read()
+        """Give the body as it comes. At its end it is an error if it was not as long as it said."""
+        self._is_read = True
+        return self._checked()
 
     def discard(self) -> None:
-        """Let go of it unread."""
-        self.native.discard()
+        """Let go of it: who has not begun to read it does not need it; of one that was read, the readers have gone."""
+        if self._is_read:
+            self.native.hang_up()
+        else:
+            self.native.discard()
+
+    async def _checked(self) -> AsyncIterator[bytes]:
+        size, length = 0, self.native.length
+        async for chunk in self.native.body.read():
+            size += len(chunk)
+            yield chunk
+        if length is not None and size != length:
+            raise WrongLength(length, size)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Application:
+    """An application that is cached, and what holds for all requests to it.
+
+    Args:
+        app: answers them.
+        clock: tells the wall time.
+        runs: see the application to its end.
+        tag_header: of the field with tags, in lower case; empty if there is none.
+        adds_etags: whether responses without an entity tag get one.
+    """
+
+    app: App
+    clock: WallClock
+    runs: OwnedTasks
+    tag_header: str
+    adds_etags: bool
 
 
 @dataclass(slots=True, eq=False)
@@ -46,43 +88,47 @@ class AsgiOrigin:
     """One request's way to the application. Implements `Origin`.
 
     Args:
-        app: answers it.
+        application: answers it.
         scope: of the request.
         receive: of the request; None if it has no body.
         asked: the same request, as the rules of caching see it.
         policy: how what comes is judged.
-        clock: tells the wall time.
-        runs: see the application to its end.
-        tag_header: of the field with tags, in lower case; empty if there is none.
-        adds_etags: whether responses without an entity tag get one.
+        client: who asks, if there is one, and nobody else listens for it.
         context: to run in; None for that of whoever needs it.
+        run: of the application, for this request: the last one.
     """
 
-    app: App
+    application: Application
     scope: Scope
     receive: Receive | None
     asked: Request
     policy: Policy
-    clock: WallClock
-    runs: OwnedTasks
-    tag_header: str = ""
-    adds_etags: bool = False
+    client: Listening | None
     context: contextvars.Context | None = None
+    run: AsgiRun | None = None
 
     async def fetch(self, lines: Lines, *, without: Sequence[str] = ()) -> AsgiArrival:
         """Call the application, with these fields in the place of those that have the same names."""
-        asked = self.clock()
-        run = AsgiRun(self.app, self._scope_with(lines, without), self.receive, wants_whole=self.adds_etags)
-        await run.start(self.runs, self.context)
-        return self._arrival(run, asked)
+        application = self.application
+        asked = application.clock()
+        scope = self._scope_with(lines, without)
+        self.run = AsgiRun(application.app, scope, self.receive, self.client, wants_whole=application.adds_etags)
+        await self.run.start(application.runs, self.context)
+        return self._arrival(self.run, asked)
 
     def later(self) -> "AsgiOrigin":
         """Give a way to the application that needs no client."""
         scope = self._scope_with((), (*CONDITIONS, "range"))
-        return AsgiOrigin(
-            self.app, scope, None, self.asked, self.policy, self.clock, self.runs, self.tag_header, self.adds_etags,
-            contextvars.copy_context(),
-        )  # fmt: skip
+        return AsgiOrigin(self.application, scope, None, self.asked, self.policy, None, contextvars.copy_context())
+
+    def give_back(self) -> None:
+        """Let those outside see what the application has noted in its scope, and in the state of that."""
+        if self.run is None:
+            return
+        state: Any = self.scope.get("state")
+        if state is not None:
+            state.update(self.run.scope.get("state") or {})
+        self.scope.update({name: each for name, each in self.run.scope.items() if name not in self.scope})
 
     def _scope_with(self, lines: Lines, without: Sequence[str]) -> Scope:
         """Copy the scope: runs must not share what an application keeps in it."""
@@ -101,13 +147,14 @@ class AsgiOrigin:
     def _arrival(self, run: AsgiRun, asked: float) -> AsgiArrival:
         tags = dict.fromkeys(run.tags)
         fields = fields_of(run.headers)
-        if self.tag_header and self.tag_header in fields:
-            tags.update(dict.fromkeys(tags_in(fields.getall(self.tag_header))))
-            fields = fields.without((self.tag_header,))
+        tag_header = self.application.tag_header
+        if tag_header and tag_header in fields:
+            tags.update(dict.fromkeys(tags_in(fields.getall(tag_header))))
+            fields = fields.without((tag_header,))
         is_stream = fields.getall("content-type", ("",))[0].lower().startswith("text/event-stream")
         if names := narrowing(fields, self.policy):
             fields = Fields((*fields.pairs, ("vary", ", ".join(names))))
-        response = self._tagged(Response(run.status, fields, asked, self.clock()), run)
+        response = self._tagged(Response(run.status, fields, asked, self.application.clock()), run)
         run.headers = [encoded(pair) for pair in response.fields]
         kept = for_sharing(response.fields, self.policy)
         response = Response(run.status, kept, asked, response.response_time)
@@ -121,11 +168,6 @@ class AsgiOrigin:
             return response  # an entity tag must not be what makes it worth keeping
         fields = response.fields.with_lines(("etag", content_tag(run.whole)))
         return Response(response.status, fields, response.request_time, response.response_time)
-
-
-def fields_of(headers: Any) -> Fields:
-    """Give the fields of a scope or a response."""
-    return Fields((name.decode("latin-1"), value.decode("latin-1")) for name, value in headers)
 
 
 def encoded(pair: tuple[str, str]) -> tuple[bytes, bytes]:

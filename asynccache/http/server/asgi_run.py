@@ -1,23 +1,19 @@
 """One run of an ASGI application, for one request, seen from outside.
 
 Decides what the application is told. A run whose answer others may wait for too has no client: it gets a request
-without a body, and hears of a disconnect when nobody reads its response any more. What a server offers beyond plain
+without a body, and hears of a disconnect when nobody waits for its response any more. What a server offers beyond plain
 responses (`http.response.pathsend`, trailers, early hints) is not passed on, as it could not be kept.
 """
 
 import asyncio
 import contextvars
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, Final, TypeAlias
+from typing import Final
 
+from asynccache.http.server.asgi_listening import Listening
+from asynccache.http.server.asgi_types import App, Message, Receive, Scope
 from asynccache.http.server.pieces import Pieces
+from asynccache.http.spool import SHORT
 from asynccache.http.tasks import OwnedTasks
-
-Scope: TypeAlias = MutableMapping[str, Any]
-Message: TypeAlias = MutableMapping[str, Any]
-Receive: TypeAlias = Callable[[], Awaitable[Message]]
-Send: TypeAlias = Callable[[Message], Awaitable[None]]
-App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 TAGS: Final = "cache_tags"
 """Under this an application may put tags into the state of its scope: `request.state.cache_tags = ["product:1"]`."""
@@ -44,6 +40,7 @@ class AsgiRun:
         app: is called.
         scope: for it; changed.
         receive: for it; None for a request without a body, whose client is the cache.
+        client: the one whose request it is, if it is no other's, and the application does not listen itself.
         wants_whole: whether to wait, with the head, for a body that comes in one piece.
 
     Attributes:
@@ -55,29 +52,43 @@ class AsgiRun:
         whole: all of the body, if it was waited for and is there.
     """
 
-    def __init__(self, app: App, scope: Scope, receive: Receive | None, *, wants_whole: bool = False) -> None:
+    def __init__(
+        self, app: App, scope: Scope, receive: Receive | None, client: Listening | None, *, wants_whole: bool = False
+    ) -> None:
         self._app = app
+        self._client = client
         self.scope = scope
         self._receive = self._wait_for_the_end if receive is None else receive
         self._wants_whole = wants_whole
         loop = asyncio.get_running_loop()
         self._head: asyncio.Future[None] = loop.create_future()
         self._over: asyncio.Future[None] = loop.create_future()
-        self._has_begun = self._is_told = self._is_complete = False
+        self._is_told = self._is_complete = False
         self.task: asyncio.Task[None] | None = None
         self.status = 0
         self.headers: list[tuple[bytes, bytes]] = []
         self.body = Pieces()
         self.whole: bytes | None = None
-        self.is_discarded = False
+        self._is_discarded = False
+        self._unread = 0
+        """How many bytes may still be sent to nobody."""
 
     @property
     def tags(self) -> tuple[str, ...]:
         """What the application has put into its scope's state."""
         return tuple(self.scope["state"].get(TAGS, ()))
 
+    @property
+    def length(self) -> int | None:
+        """How many bytes the response says that it has."""
+        values = [value for name, value in self.headers if name.lower() == b"content-length"]
+        return int(values[0]) if len(values) == 1 and values[0].isdigit() else None
+
     async def start(self, runs: OwnedTasks, context: contextvars.Context | None = None) -> None:
         """Call the application, and return when it has sent the head of its response.
+
+        If nobody waits for that any more, an application whose client has gone hears of a disconnect, and goes on as
+        it would without a cache; otherwise it is cancelled, as who waited was.
 
         Args:
             runs: see it to its end.
@@ -87,23 +98,38 @@ class AsgiRun:
             Exception: what it has raised before that.
         """
         loop = asyncio.get_running_loop()
+        if self._client is not None:
+            self._client.stay()
         self.task = loop.create_task(self._run(), name="ASGI application", context=context)
         runs.own(self.task, is_wanted=lambda: context is None)
         try:
             await self._head
         except asyncio.CancelledError:
-            self.task.cancel()
-            await asyncio.wait({self.task})
+            if self._client is not None and self._client.is_gone:
+                self.discard()
+                self._tell_the_end()
+            else:
+                self.task.cancel()
+                await asyncio.wait({self.task})
             raise
 
     async def wait(self) -> None:
-        """Return when the application has returned, after its response: it may have more to do.
+        """Return when the application has returned: after its response it may have more to do.
+
+        Who is cancelled meanwhile takes the application along, unless others read its response.
 
         Raises:
             Exception: what it has raised after that.
         """
-        if self.task is not None:
-            await self.task
+        if self.task is None:
+            return
+        try:
+            await asyncio.wait({self.task})
+        except asyncio.CancelledError:
+            if self._is_complete or self._is_discarded:
+                self.task.cancel()
+            raise
+        self.task.result()
 
     def cancel(self) -> None:
         """The only one for whom it runs was cancelled: so is the application."""
@@ -111,8 +137,15 @@ class AsgiRun:
             self.task.cancel()
 
     def discard(self) -> None:
-        """Nobody reads the response, or the rest of it."""
-        self.is_discarded = True
+        """The response is not needed, though its client is there: a short one may be sent to its end unnoticed."""
+        self._is_discarded = True
+        self._unread = SHORT
+        self.body.leave()
+
+    def hang_up(self) -> None:
+        """Nobody is there for the response, or the rest of it."""
+        self._is_discarded = True
+        self._unread = 0
         self.body.leave()
         self._tell_the_end()
 
@@ -120,7 +153,7 @@ class AsgiRun:
         try:
             await self._app(self.scope, self._receive, self._send)
         except BaseException as error:
-            if not self._end(error) and not (self.is_discarded and isinstance(error, Exception)):
+            if not self._end(error) and not (self._is_discarded and isinstance(error, Exception)):
                 raise  # after the response: for whoever waits for the end
         else:
             self._end(BrokenOff())
@@ -140,9 +173,9 @@ class AsgiRun:
 
     async def _send(self, message: Message) -> None:
         """Take what the application sends."""
-        if self.is_discarded:
-            raise NobodyReads
-        if message["type"] == "http.response.start":
+        if self._is_discarded:
+            self._send_to_nobody(message)
+        elif message["type"] == "http.response.start":
             self.status = int(message["status"])
             self.headers = [(bytes(name), bytes(value)) for name, value in message.get("headers", ())]
             if not self._expects_whole():
@@ -152,7 +185,7 @@ class AsgiRun:
 
     async def _take(self, chunk: bytes, *, is_last: bool) -> None:
         if not self._head.done():
-            if is_last or len(chunk) == self._length():
+            if is_last or len(chunk) == self.length:
                 self.whole = chunk
             self._tell_head()
         self.body.feed(chunk)
@@ -161,15 +194,18 @@ class AsgiRun:
             self.body.finish()
             self._tell_the_end()
         await self.body.wait_for_room()
-        if self.is_discarded and not is_last:
+
+    def _send_to_nobody(self, message: Message) -> None:
+        self._unread -= len(message.get("body", b""))
+        if self._unread <= 0:
+            self._tell_the_end()
             raise NobodyReads
+        if message["type"] == "http.response.body" and not message.get("more_body", False):
+            self._is_complete = True
+            self._tell_the_end()
 
     def _expects_whole(self) -> bool:
-        return self._wants_whole and self._length() is not None
-
-    def _length(self) -> int | None:
-        values = [value for name, value in self.headers if name.lower() == b"content-length"]
-        return int(values[0]) if len(values) == 1 and values[0].isdigit() else None
+        return self._wants_whole and self.length is not None
 
     def _tell_head(self) -> None:
         if not self._head.done():
@@ -179,6 +215,8 @@ class AsgiRun:
         if not self._is_told:
             self._is_told = True
             return {"type": "http.request", "body": b"", "more_body": False}
+        if self._client is not None:
+            self._client.may_go()
         await asyncio.shield(self._over)
         return {"type": "http.disconnect"}
 

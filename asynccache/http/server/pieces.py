@@ -103,10 +103,12 @@ class BodyReader:
 
     Args:
         answer: one that is not handed on untouched.
+        may_be_finished: whether the rest of a short one is read, and kept, though it is left.
     """
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answer, *, may_be_finished: bool = False) -> None:
         self._spool = answer.spool
+        self._may_be_finished = may_be_finished
         self._pieces: Pieces | None = None
         self.content: bytes | None = None
         if answer.spool is not None:
@@ -156,7 +158,7 @@ class BodyReader:
     def leave(self) -> None:
         """It is read no more."""
         if self._spool is not None and self._pieces is not None:
-            self._spool.leave(self._pieces)
+            self._spool.leave(self._pieces, may_be_finished=self._may_be_finished)
             self._pieces.leave()
 
 

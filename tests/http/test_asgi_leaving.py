@@ -1,0 +1,274 @@
+"""Clients that go, and responses that nobody needs: what an ASGI application hears of it, and what it may still do."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from asynccache.http.server.asgi import ASGICacheMiddleware
+from asynccache.http.server.asgi_run import NobodyReads
+from asynccache.testing import ManualClock
+from tests.http.asgi_client import Call, Numbered, get
+
+
+class Polled:
+    """An application that waits for its client to go, before it has sent anything."""
+
+    def __init__(self) -> None:
+        self.runs = 0
+        self.heard: list[str] = []
+        self.waits = asyncio.Event()
+        self.size = 3
+        self.after: list[object] = []
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Wait, and then answer nobody."""
+        self.runs += 1
+        self.heard.append((await receive())["type"])
+        self.waits.set()
+        self.heard.append((await receive())["type"])
+        try:
+            await send({"type": "http.response.start", "status": 200, "headers": [(b"cache-control", b"max-age=60")]})
+            await send({"type": "http.response.body", "body": b"x" * self.size, "more_body": False})
+        except OSError as error:
+            self.after.append(type(error))
+            raise
+        self.after.append("done")
+
+
+@pytest.mark.parametrize(("size", "after"), [(3, "done"), (64 * 1024 + 1, NobodyReads)])
+async def test_who_waits_for_a_disconnect_hears_of_it(size: int, after: object) -> None:
+    """An endpoint that polls for a disconnect ends with its client; what it then sends, if it is short, is no error."""
+    app = Polled()
+    app.size = size
+    async with ASGICacheMiddleware(app) as cached:
+        call = get()
+        task = asyncio.create_task(call.to(cached))
+        await app.waits.wait()
+        call.has_gone.set()
+        await task
+    assert (app.heard, app.after, call.sent) == (["http.request", "http.disconnect"], [after], [])
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_a_disconnect_is_told_when_the_last_client_has_gone() -> None:
+    """While somebody else waits for the same answer, the application does not hear that its own client has gone."""
+    app = Polled()
+    async with ASGICacheMiddleware(app) as cached:
+        calls = [get(), get()]
+        tasks = [asyncio.create_task(call.to(cached)) for call in calls]
+        await app.waits.wait()
+        await turns(3)
+        calls[0].has_gone.set()
+        await turns(10)
+        assert app.heard == ["http.request"]
+        calls[1].has_gone.set()
+        await asyncio.gather(*tasks)
+    assert (app.heard, app.runs) == (["http.request", "http.disconnect"], 1)
+
+
+async def test_nobody_joins_a_run_that_was_told_of_a_disconnect() -> None:
+    """Who asks after the client has gone for whom an application worked has it called again."""
+    app = Polled()
+    async with ASGICacheMiddleware(app) as cached:
+        first, second = get(), get()
+        task = asyncio.create_task(first.to(cached))
+        await app.waits.wait()
+        first.has_gone.set()
+        await task
+        app.waits.clear()
+        task = asyncio.create_task(second.to(cached))
+        await app.waits.wait()
+        assert app.runs == 2
+        second.has_gone.set()
+        await task
+
+
+async def test_an_answer_that_took_too_long_for_its_client_is_kept() -> None:
+    """An application that listens for nothing finishes what it has begun; who comes meanwhile waits for that."""
+    app = Numbered()
+    app.may_go_on.clear()
+    async with ASGICacheMiddleware(app) as cached:
+        gone, other = get(), get()
+        tasks = [asyncio.create_task(gone.to(cached))]
+        await app.began.wait()
+        gone.has_gone.set()
+        await turns(10)
+        tasks.append(asyncio.create_task(other.to(cached)))
+        await turns(5)
+        app.may_go_on.set()
+        await asyncio.gather(*tasks)
+        again = await get().to(cached)
+    assert (other.body, again.body, again.is_hit, app.runs) == (b"answer 1", b"answer 1", True, 1)
+
+
+async def test_who_has_gone_waits_for_nobody() -> None:
+    """A client that goes while it waits for another's answer is done with; the other one gets it."""
+    app = Numbered()
+    app.may_go_on.clear()
+    async with ASGICacheMiddleware(app) as cached:
+        leader, follower = get(), get()
+        leading = asyncio.create_task(leader.to(cached))
+        await app.began.wait()
+        following = asyncio.create_task(follower.to(cached))
+        await turns(5)
+        follower.has_gone.set()
+        await following
+        assert not leading.done()
+        app.may_go_on.set()
+        await leading
+    assert (leader.body, follower.sent, app.runs) == (b"answer 1", [], 1)
+
+
+async def test_a_short_answer_whose_client_goes_while_it_is_sent_is_kept() -> None:
+    """What is not much is read to its end, though nobody is there for it any more."""
+    app = Numbered()
+    app.headers.append(("content-length", "6"))
+    app.pieces = [b"one", b"two"]
+    may_send = asyncio.Event()
+    call = get()
+
+    async with ASGICacheMiddleware(app) as cached:
+
+        async def slowly(scope: Any, receive: Any, send: Any) -> None:
+            async def sending(message: Any) -> None:
+                call.something_came.set()
+                await may_send.wait()
+                await send(message)
+
+            await cached(scope, receive, sending)
+
+        task = asyncio.create_task(call.to(slowly))
+        await call.something_came.wait()
+        call.has_gone.set()
+        await task
+        again = await get().to(cached)
+    assert (call.sent, again.body, again.is_hit) == ([], b"onetwo", True)
+
+
+@pytest.mark.parametrize("news", ["http.request", "error"])
+async def test_a_server_that_tells_nothing_of_its_client_is_served(news: str) -> None:
+    """Only a disconnect is one: neither a second request nor an error of `receive` ends a call."""
+    app = Numbered()
+    app.may_go_on.clear()
+    asked = 0
+    async with ASGICacheMiddleware(app) as cached:
+
+        async def odd(scope: Any, receive: Any, send: Any) -> None:
+            async def receiving() -> Any:
+                nonlocal asked
+                asked += 1
+                if asked == 2 and news == "error":
+                    raise IndexError("no more messages")
+                return {"type": "http.request", "body": b"", "more_body": False}
+
+            await cached(scope, receiving, send)
+
+        call = get()
+        task = asyncio.create_task(call.to(odd))
+        await app.began.wait()
+        await turns(5)
+        app.may_go_on.set()
+        await task
+    assert (call.body, call.is_complete, asked) == (b"answer 1", True, 2)
+
+
+async def test_a_time_limit_of_the_application_is_not_taken_for_a_disconnect() -> None:
+    """A `TimeoutError` that the application raises reaches the server."""
+    app = Numbered()
+    app.error = TimeoutError("the database")
+    async with ASGICacheMiddleware(app) as cached:
+        with pytest.raises(TimeoutError, match="the database"):
+            await get().to(cached)
+
+
+class Confirming:
+    """An application that confirms what is kept, or fails, at some length, and has something to do afterwards."""
+
+    def __init__(self, status: int, size: int) -> None:
+        self.status = status
+        self.size = size
+        self.over: asyncio.Queue[object] = asyncio.Queue()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer a request."""
+        is_asked_again = any(name == b"if-none-match" for name, _ in scope["headers"])
+        headers = [(b"etag", b'"1"'), (b"cache-control", b"max-age=1, stale-if-error=60")]
+        status = self.status if is_asked_again else 200
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        try:
+            for _ in range(self.size if is_asked_again else 1):
+                await send({"type": "http.response.body", "body": b"x" * 1024, "more_body": True})
+                await asyncio.sleep(0)  # lets the cache do what it does with the head
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        except OSError as error:
+            self.over.put_nowait(type(error))
+            raise
+        self.over.put_nowait("done")
+
+
+@pytest.mark.parametrize(
+    ("status", "size", "end"), [(304, 0, "done"), (304, 8, "done"), (503, 8, "done"), (503, 500, NobodyReads)]
+)
+async def test_a_response_that_is_not_needed_is_no_error(
+    status: int, size: int, end: object, clock: ManualClock
+) -> None:
+    """What is confirmed, or replaced by what is kept, may be sent to its end, unless it is long."""
+    app = Confirming(status, size)
+    async with ASGICacheMiddleware(app, clock=clock) as cached:
+        await get().to(cached)
+        assert await app.over.get() == "done"
+        clock.advance(10)
+        call = await get().to(cached)
+        assert await app.over.get() == end
+    assert (call.status, call.body) == (200, b"x" * 1024)
+
+
+@pytest.mark.parametrize(
+    "pieces", [[b"short"], [b"sh", b"ort"], [b"much too long"], []], ids=["short", "in pieces", "long", "empty"]
+)
+async def test_a_body_that_is_not_as_long_as_it_says_is_not_kept(pieces: list[bytes]) -> None:
+    """The server of the first client is told that the response is broken; for the next one the application is asked."""
+    app = Numbered(pieces=[*pieces, b""])
+    app.headers.append(("content-length", "10"))
+    async with ASGICacheMiddleware(app) as cached:
+        with pytest.raises(RuntimeError, match=f"{sum(map(len, pieces))} bytes, and Content-Length: 10"):
+            await get().to(cached)
+        app.pieces = [b"0123456789"]
+        right, again = await get().to(cached), await get().to(cached)
+    assert [call.body for call in (right, again)] == [b"0123456789"] * 2
+    assert (right.is_hit, again.is_hit) == (False, True)
+
+
+@pytest.mark.parametrize(("method", "control"), [("HEAD", "max-age=60"), ("GET", "no-store")])
+async def test_a_body_that_is_not_kept_may_have_any_length(method: str, control: str) -> None:
+    """What passes is the application's and the server's affair: a HEAD, for one, has the length of a GET."""
+    app = Numbered(control, pieces=[b""])
+    app.headers.append(("content-length", "10"))
+    async with ASGICacheMiddleware(app) as cached:
+        call = await Call(method).to(cached)
+    assert (call.fields["content-length"], call.body, call.is_complete) == ("10", b"", True)
+
+
+async def test_a_stored_body_that_cannot_be_sent_is_let_go() -> None:
+    """A client that has gone when a large body begins leaves no task behind that reads it."""
+    app = Numbered(pieces=[b"x" * 65_536] * 48)
+    async with ASGICacheMiddleware(app) as cached:
+        await get().to(cached)
+
+        async def broken(scope: Any, receive: Any, _: Any) -> None:
+            async def sending(message: Any) -> None:
+                raise OSError("gone")
+
+            await cached(scope, receive, sending)
+
+        with pytest.raises(OSError, match="gone"):
+            await get().to(broken)
+        await turns(10)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def turns(number: int) -> None:
+    """Let the loop turn so often."""
+    for _ in range(number):
+        await asyncio.sleep(0)
