@@ -1,6 +1,7 @@
 """Directives for all requests of a block: `Cache-Control` without threading headers through one's code.
 
-Decides how they are said (RFC 9111, 5.2.1), and that the innermost block adds to those around it.
+Decides how they are said (RFC 9111, 5.2.1), and that the innermost block adds to those around it: what the strictest
+one says counts.
 """
 
 import contextlib
@@ -27,12 +28,14 @@ def directives(
 ) -> Generator[None]:
     """Add request directives to every request that is made inside the block, by whatever code, in its tasks too.
 
-    Times are seconds, or `timedelta`s. Requests tell whole seconds: a fraction is rounded to the stricter side.
+    Times are seconds, or `timedelta`s. Requests tell whole seconds: a fraction is rounded to the stricter side. Blocks
+    in blocks, and what a request says itself, count together: of several times the strictest.
 
     Args:
         no_cache: have the origin asked, be it to confirm what is kept.
         no_store: store nothing of what comes.
-        only_if_cached: give what is kept, or a 504; never ask the origin.
+        only_if_cached: give what is kept and fresh, or a 504; send nothing, whatever the method, and also for URLs that
+            are not cached. With `max_stale=True`, what is old will do as well.
         max_age: accept nothing that is older.
         min_fresh: accept only what will be fresh for so long yet.
         max_stale: accept what is old, for so long, or however old it is: True.

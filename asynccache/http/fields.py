@@ -95,6 +95,18 @@ class Directives:
             return None
         return delta_seconds(self.argument(name) or "") or 0
 
+    def strictest(self, least: Iterable[str], most: Iterable[str]) -> "Directives":
+        """Give these directives, of those that tell seconds several times only the strictest.
+
+        Args:
+            least: names of those of which the least number is the strictest; having none is the mildest.
+            most: names of those of which the greatest is.
+        """
+        several = {name for name, each in self._arguments.items() if len(each) > 1}
+        strict = {name: _least(self._arguments[name]) for name in several.intersection(least)}
+        strict |= {name: _most(self._arguments[name]) for name in several.intersection(most)}
+        return Directives({**self._arguments, **{name: (each,) for name, each in strict.items()}}) if strict else self
+
     def is_unqualified(self, name: str) -> bool:
         """Whether a directive of this name is there that means the whole response, not only some of its fields."""
         return any(_field_names(argument) is None for argument in self._arguments.get(name, ()))
@@ -134,6 +146,14 @@ def _argument(name: str, text: str) -> str:
         return text
     quoted = _QUOTED.fullmatch(text)
     return _ESCAPED.sub(r"\1", quoted[1]) if quoted else ""
+
+
+def _least(arguments: Sequence[str | None]) -> str | None:
+    return min(arguments, key=lambda each: FOREVER + 1 if each is None else delta_seconds(each) or 0)
+
+
+def _most(arguments: Sequence[str | None]) -> str | None:
+    return max(arguments, key=lambda each: delta_seconds(each or "") or 0)
 
 
 def _field_names(argument: str | None) -> Sequence[str] | None:

@@ -4,7 +4,6 @@ Decides which requests concern a cache at all, and what of a request is part of 
 """
 
 import asyncio
-import hashlib
 from typing import Final, Unpack
 
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
@@ -12,6 +11,7 @@ from aiohttp.payload import BytesPayload
 from yarl import URL
 
 from asynccache.http import rfc9111
+from asynccache.http.client.marks import decodes_bodies, mark_of, mark_of_body
 from asynccache.http.client.origin import ClientArrival, ClientOrigin, give_back, teed
 from asynccache.http.client.responses import CachedResponse, TeedResponse, cached_class, response_of
 from asynccache.http.directives import current_directives
@@ -20,11 +20,10 @@ from asynccache.http.face import CacheFace
 from asynccache.http.iris import as_sent
 from asynccache.http.message import Request
 from asynccache.http.options import HttpCacheOptions, build_cache
+from asynccache.http.rules import Ruling
+from asynccache.http.serving import only_if_cached
 from asynccache.http.status import CacheStatus
 from asynccache.stores.contract import Store
-
-_UNDECODED: Final = "undecoded"
-"""In the key of a session that leaves bodies as they come: its octets are other ones."""
 
 
 class CacheMiddleware(CacheFace):
@@ -54,32 +53,45 @@ class CacheMiddleware(CacheFace):
     async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
         """Answer a request from the cache, or by the handler: what a middleware is called for."""
         headers = request.headers
-        if "upgrade" in headers or request.method == "CONNECT":
-            return await handler(request)
         said = current_directives()
         if said and said not in headers.getall("Cache-Control", ()):  # it was, if a middleware asks once more
             headers.add("Cache-Control", said)
-        teed(request)
         asked = Request(request.method, _uri(request.url), headers)
-        origin = ClientOrigin(request, handler, self._clock)
-        mark = "" if request.session.auto_decompress else _UNDECODED
-        if body := request.body:
-            if request.method in {"GET", "HEAD"} or not isinstance(body, BytesPayload):
-                return self._response(await self._cache.forward(asked, origin), request)
-            mark += _digest(body, headers.get("Content-Type", ""))
-        return self._response(await self._cache.respond(asked, origin, mark), request)
+        ruling = self._built.rules.of(asked.uri)
+        is_upgrade, body = "upgrade" in headers or request.method == "CONNECT", request.body
+        passes_by = is_upgrade or (
+            bool(body) and (request.method in {"GET", "HEAD"} or not isinstance(body, BytesPayload))
+        )
+        if rfc9111.wants_only_stored(asked, ruling.policy) and (passes_by or not _may_be_kept(asked, ruling)):
+            teed(request)
+            return self._response(only_if_cached(CacheStatus(detail="only-if-cached")), request)
+        if is_upgrade:
+            return await handler(request)
+        teed(request)
+        decodes = decodes_bodies(request, handler)
+        origin = ClientOrigin(request, handler, self._clock, decodes=decodes)
+        if passes_by:
+            return self._response(await self._cache.forward(asked, origin), request)
+        mark = mark_of(request, decodes=decodes)
+        if isinstance(body, BytesPayload):
+            mark += mark_of_body(body, headers.get("Content-Type", ""))
+        return self._response(await self._cache.respond(asked, origin, mark, ruling=ruling), request)
 
     def _response(self, answer: Answer, request: ClientRequest) -> ClientResponse:
         arrival = answer.arrival
         if not isinstance(arrival, ClientArrival):
             return response_of(cached_class(request.response_class), request, answer, asyncio.get_running_loop())
         native = arrival.native
+        if answer.spool is not None and not arrival.is_own:
+            made = response_of(cached_class(request.response_class), request, answer, asyncio.get_running_loop())
+            made.set_cookies_of(native)
+            return made
         if isinstance(native, TeedResponse):
             native.cache_status = answer.cache_status
             if answer.spool is not None:
                 native.tee(answer.spool, arrival.timer)
-            else:
-                give_back(native.content, arrival.timer)
+                return native
+        give_back(native.content, arrival.timer)
         return native
 
     def _as_sent(self, url: str) -> str | None:
@@ -96,10 +108,8 @@ def is_from_cache(response: ClientResponse) -> bool:
     return isinstance(response, CachedResponse) and response.from_cache
 
 
-def _digest(body: BytesPayload, content_type: str) -> str:
-    content = bytes(body._value)  # pyright: ignore[reportPrivateUsage]  # `as_bytes` came with 3.12.4, and is async
-    kind = content_type.encode("utf-8", "surrogateescape")
-    return hashlib.blake2b(b"%d:%s%s" % (len(kind), kind, content), digest_size=16).hexdigest()
+def _may_be_kept(asked: Request, ruling: Ruling) -> bool:
+    return ruling.is_cached and asked.method in ruling.policy.methods
 
 
 def _uri(url: URL) -> str:

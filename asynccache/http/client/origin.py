@@ -4,6 +4,7 @@ Decides what is sent in a cache's own name (validators), and what of a response 
 """
 
 from collections.abc import AsyncIterator, Sequence
+from http.cookies import SimpleCookie
 from typing import Final
 
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ClientSession, StreamReader
@@ -11,7 +12,7 @@ from aiohttp.helpers import BaseTimerContext, TimerNoop
 from aiohttp.streams import EmptyStreamReader
 from multidict import CIMultiDict
 
-from asynccache.http.client.responses import teed_class
+from asynccache.http.client.responses import TeedResponse, teed_class
 from asynccache.http.exchange import Arrival, Lines, Origin
 from asynccache.http.message import Fields, Response, WallClock
 
@@ -20,37 +21,52 @@ _CODINGS: Final = frozenset({"gzip", "deflate", "br", "zstd"})
 
 
 class ClientArrival:
-    """A response of aiohttp's client. Implements `Arrival`."""
+    """A response of aiohttp's client, or of a middleware behind the cache. Implements `Arrival`.
+
+    Attributes:
+        is_own: whether it came from the wire, and nobody has read or shared it: only then can it be shared itself.
+        length: how many bytes the body has, if all of it has come with the head; None: that is not known.
+        timer: the time limit of its request.
+    """
 
     tags: tuple[str, ...] = ()
 
     def __init__(self, native: ClientResponse, request_time: float, response_time: float, *, decodes: bool) -> None:
         self.native = native
+        self.is_own = isinstance(native, TeedResponse) and not native.is_teed and _body_of(native) is None
         fields = Fields(native.headers.items())
         self.response = Response(native.status, fields, request_time, response_time, native.reason or "")
         codings = {coding.strip().lower() for line in fields.getall("content-encoding") for coding in line.split(",")}
         self.is_decoded = decodes and not codings.isdisjoint(_CODINGS)
-        self.is_upgrade = native.status == 101
+        self.is_upgrade = native.status == 101 or _is_begun(native)  # what is half read is nobody else's either
+        self.length = _length_of(native)
         self._payload: StreamReader = native.content
         self.timer = _take_timer(native.content)
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """Give the body as it comes."""
+        """Give the body as it comes; or what a middleware behind the cache has read already."""
+        if (body := _body_of(self.native)) is not None:
+            yield body
+            return
         while chunk := await self._payload.readany():
             yield chunk
 
     def discard(self) -> None:
         """Let go of it; its connection is used again if there was no body left."""
-        ClientResponse.release(self.native)
+        if self.is_own:
+            ClientResponse.release(self.native)
+        else:
+            self.native.release()
 
 
 class ClientOrigin:
     """Sends a request on, by the handler that a middleware is given. Implements `Origin`."""
 
-    def __init__(self, request: ClientRequest, handler: ClientHandlerType, clock: WallClock) -> None:
+    def __init__(self, request: ClientRequest, handler: ClientHandlerType, clock: WallClock, *, decodes: bool) -> None:
         self._request = request
         self._handler = handler
         self._clock = clock
+        self._decodes = decodes
 
     async def fetch(self, lines: Lines, *, without: Sequence[str] = ()) -> Arrival:
         """Send the request, with these lines in the place of those that it has."""
@@ -64,46 +80,55 @@ class ClientOrigin:
             native = await self._handler(request)
         finally:
             request.headers, request._timer = own, timer  # pyright: ignore[reportPrivateUsage]
-        return ClientArrival(native, sent, self._clock(), decodes=request.session.auto_decompress)
+        return ClientArrival(native, sent, self._clock(), decodes=self._decodes)
 
     def later(self) -> Origin | None:
         """Give a way by the session: the handler does not outlive its request."""
-        return LaterOrigin(self._request, self._clock)
+        return LaterOrigin(self._request, self._clock, decodes=self._decodes)
 
 
 class LaterOrigin:
     """Sends a request once more when it is over, by its session: with the fields and the connection's options that it
     had. Implements `Origin`.
+
+    Neither the session's login nor its cookies are added, as they may be another user's by now; and what the response
+    sets is not put among them, as nobody has asked. Middlewares are not called: they belong to requests of callers.
     """
 
-    def __init__(self, request: ClientRequest, clock: WallClock) -> None:
+    def __init__(self, request: ClientRequest, clock: WallClock, *, decodes: bool) -> None:
         self._session: ClientSession = request.session
         self._method = request.method
         self._url = request.url
         self._headers = request.headers.copy()
-        self._options = {
-            "ssl": request.ssl,
-            "proxy": request.proxy,
-            "proxy_auth": request.proxy_auth,
-            "proxy_headers": request.proxy_headers,
-            "server_hostname": request.server_hostname,
-        }
+        self._ssl = request.ssl
+        self._server_hostname = request.server_hostname
+        self._proxy = request.proxy, request.proxy_auth, request.proxy_headers
         self._clock = clock
+        self._decodes = decodes
 
     async def fetch(self, lines: Lines, *, without: Sequence[str] = ()) -> Arrival:
         """Send the request."""
         headers = _changed(self._headers, lines, (*without, "range"))
+
+        async def send(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+            request.headers = headers.copy()
+            request.proxy, request.proxy_auth, request.proxy_headers = self._proxy
+            response = await handler(request)
+            response.cookies = SimpleCookie()
+            return response
+
         sent = self._clock()
         native = await self._session.request(
             self._method,
             self._url,
-            headers=headers,
             allow_redirects=False,
             raise_for_status=False,
-            middlewares=(),
-            **self._options,  # type: ignore[arg-type]  # each is what the request had
+            ssl=self._ssl,
+            server_hostname=self._server_hostname,
+            auto_decompress=self._decodes,
+            middlewares=(send,),
         )
-        return ClientArrival(native, sent, self._clock(), decodes=self._session.auto_decompress)
+        return ClientArrival(native, sent, self._clock(), decodes=self._decodes)
 
     def later(self) -> Origin | None:
         """Give this way, which lasts as long as the session."""
@@ -116,6 +141,22 @@ def _changed(headers: "CIMultiDict[str]", lines: Lines, without: Sequence[str]) 
         changed.popall(name, None)
     changed.extend(lines)
     return changed
+
+
+def _body_of(native: ClientResponse) -> bytes | None:
+    """Give what has been read of a response, if that is all of it."""
+    return native._body  # pyright: ignore[reportPrivateUsage]  # there is no other way to know without reading
+
+
+def _is_begun(native: ClientResponse) -> bool:
+    """Tell whether some of a body has been read by others, and not all."""
+    return _body_of(native) is None and getattr(native.content, "_cursor", 0) > 0
+
+
+def _length_of(native: ClientResponse) -> int | None:
+    if (body := _body_of(native)) is not None:
+        return len(body)
+    return native.content.total_bytes if native.content.is_eof() else None
 
 
 def _take_timer(stream: StreamReader) -> BaseTimerContext:

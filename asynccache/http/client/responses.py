@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from asynccache.http.spool import Spool
 
 
+_READS_LINES: Final = hasattr(ClientResponse, "_raw_cookie_headers")
+"""Whether this aiohttp makes a response's cookies of its lines when they are asked for; 3.12.0 does not."""
+
 _KEPT: Final = (Kind.STORED, Kind.MADE)
 
 
@@ -40,6 +43,11 @@ class TeedResponse(ClientResponse):
     cache_status: CacheStatus | None = None
     _spool: "Spool | None" = None
     _sink: StreamSink | None = None
+
+    @property
+    def is_teed(self) -> bool:
+        """Whether its body is read by a cache."""
+        return self._spool is not None
 
     def tee(self, spool: "Spool", timer: BaseTimerContext) -> None:
         """Read the body as it is read by all, within the time that its request has."""
@@ -109,11 +117,13 @@ class CachedResponse(ClientResponse):
         """The cookies that the response set when it came. They are not put into the session's jar once more."""
         if self._cookies is None:
             lines = self._answer.fields.getall("set-cookie")
-            if lines:
+            if lines and _READS_LINES:
                 self._raw_cookie_headers = tuple(lines)
                 found = super().cookies
                 self._raw_cookie_headers = None
                 return found
+            for line in lines:
+                super().cookies.load(line)
         return super().cookies
 
     @property
@@ -144,7 +154,16 @@ class CachedResponse(ClientResponse):
             self._body = b""
         else:
             content = body.content
-            self._body = content if answer.last is None else content[answer.first : answer.last + 1]
+            content = content if answer.last is None else content[answer.first : answer.last + 1]
+            if self._traces:  # which are told of what is read
+                self._stream = stream_of(content, self._loop)
+            else:
+                self._body = content
+
+    def set_cookies_of(self, native: ClientResponse) -> None:
+        """Set the cookies of a response in the session's jar, as it has just come and this one stands for it."""
+        self._cookies = native.cookies
+        self._raw_cookie_headers = getattr(native, "_raw_cookie_headers", None)  # the jar reads these, from 3.13 on
 
     def _end(self) -> None:
         self._closed = True

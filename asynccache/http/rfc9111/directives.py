@@ -8,16 +8,22 @@ from asynccache.http.policy import Policy
 
 _NO_CACHE: Final = Directives({"no-cache": (None,)})
 _NOTHING: Final = Directives({})
+_LEAST: Final = ("max-age", "max-stale", "stale-if-error")
+_MOST: Final = ("min-fresh",)
 
 
 def request_directives(request: Request, policy: Policy) -> Directives:
-    """Give the directives of a request (5.2.1). `Pragma: no-cache` counts where there is no `Cache-Control` (5.4)."""
+    """Give the directives of a request (5.2.1). `Pragma: no-cache` counts where there is no `Cache-Control` (5.4).
+
+    Of several that limit the same, the strictest counts, so that each of those who said them is heard. The RFC leaves
+    open which it is (4.2.1).
+    """
     headers = request.headers
     if "request-directives" in policy.ignore:
         return _NOTHING
     if "cache-control" not in headers and "no-cache" in ",".join(headers.getall("pragma", ())).lower():
         return _NO_CACHE
-    return directives(headers)
+    return directives(headers).strictest(_LEAST, _MOST)
 
 
 def wants_only_stored(request: Request, policy: Policy) -> bool:
