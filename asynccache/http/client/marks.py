@@ -4,9 +4,10 @@ Decides which of a request's ways count: where it is led, what it trusts, what b
 have none of these, and their mark is empty. A proxy is not among them: it brings what the server behind it says.
 """
 
+import contextlib
 import hashlib
 import ssl
-from types import FunctionType
+from types import CodeType, FunctionType
 from typing import Final
 
 from aiohttp import ClientHandlerType, ClientRequest, Fingerprint
@@ -28,9 +29,12 @@ def mark_of(request: ClientRequest, *, decodes: bool) -> str:
         request: what is asked.
         decodes: whether content codings are taken off its body.
     """
-    ways = [way for way in (_other_host(request), _other_place(request), *_other_trust(request)) if way]
+    host, place, trust = _other_host(request), _other_place(request), _other_trust(request)
     mark = "" if decodes else _UNDECODED
-    return mark + _digest("\n".join(ways).encode("utf-8", "surrogateescape")) if ways else mark
+    if host is None and place is None and not trust:
+        return mark
+    ways = (host or "", place or "", *trust)
+    return mark + _digest("\n".join(ways).encode("utf-8", "surrogateescape"))
 
 
 def mark_of_body(body: BytesPayload, content_type: str) -> str:
@@ -46,8 +50,16 @@ def decodes_bodies(request: ClientRequest, handler: ClientHandlerType) -> bool:
     A request may say so itself, and aiohttp does not tell middlewares: only the function at the end of their chain
     knows. If that is not to be found, as it stands behind something that is no function, what the session says counts.
     """
+    if isinstance(handler, FunctionType) and (known := _known.get(id(handler.__code__))) is not None:
+        return bool((handler.__closure__ or ())[known[0]].cell_contents)
     told = _wish_behind(handler)
     return request.session.auto_decompress if told is None else told
+
+
+_known: Final[dict[int, tuple[int, CodeType]]] = {}
+"""Where the wish is held by the function that sends: there is one such function in aiohttp. Found by the `id` of its
+code, which is kept: to hash code takes longer than all the rest.
+"""
 
 
 def _wish_behind(handler: ClientHandlerType) -> bool | None:
@@ -55,15 +67,15 @@ def _wish_behind(handler: ClientHandlerType) -> bool | None:
     for function in waiting:
         if not isinstance(function, FunctionType):
             continue
-        for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
-            try:
-                held = cell.cell_contents
-            except ValueError:  # nothing is in it yet
-                continue
-            if name == _WISH:
-                return bool(held)
-            if len(waiting) < _MOST_LOOKED_AT:
-                waiting.append(held)
+        names, cells = function.__code__.co_freevars, function.__closure__ or ()
+        if _WISH in names:
+            at = names.index(_WISH)
+            if function is handler:
+                _known[id(function.__code__)] = at, function.__code__
+            return bool(cells[at].cell_contents)
+        for cell in cells if len(waiting) < _MOST_LOOKED_AT else ():
+            with contextlib.suppress(ValueError):  # nothing is in it yet
+                waiting.append(cell.cell_contents)
     return None
 
 
