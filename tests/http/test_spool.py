@@ -1,0 +1,455 @@
+"""One body, read by several: who is waited for, who gets what, and what becomes of it when they go."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from asynccache.http import spool as spools
+from asynccache.http.spool import LAG, SHORT, WINDOW, NullSink, Spool
+from tests.flight.gates import turns
+
+PIECE = 256 * 1024
+
+
+class Source:
+    """A body that comes when the test says so."""
+
+    def __init__(self) -> None:
+        self._pieces: asyncio.Queue[bytes | BaseException | None] = asyncio.Queue()
+        self.taken = 0
+        self.is_closed = False
+
+    def send(self, *pieces: bytes) -> None:
+        """Let pieces come."""
+        for piece in pieces:
+            self._pieces.put_nowait(piece)
+
+    def end(self, error: BaseException | None = None) -> None:
+        """Let it end."""
+        self._pieces.put_nowait(error)
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Give the body."""
+        try:
+            while True:
+                piece = await self._pieces.get()
+                if isinstance(piece, BaseException):
+                    raise piece
+                if piece is None:
+                    return
+                self.taken += 1
+                yield piece
+        finally:
+            self.is_closed = True
+
+
+class Writer:
+    """Keeps what is written."""
+
+    def __init__(self, *, most: int = 2**40) -> None:
+        self.content = b""
+        self.is_abandoned = False
+        self.most = most
+        self.gate: asyncio.Event | None = None
+
+    async def write(self, chunk: bytes) -> bool:
+        """Keep a piece, unless it is too much."""
+        if self.gate is not None:
+            await self.gate.wait()
+        self.content += chunk
+        return len(self.content) <= self.most
+
+    async def abandon(self) -> None:
+        """Keep nothing."""
+        self.is_abandoned = True
+
+
+class Reader:
+    """A sink that has room when the test says so."""
+
+    def __init__(self, *, has_room: bool = True) -> None:
+        self.pieces: list[bytes] = []
+        self.end: BaseException | str | None = None
+        self.room = asyncio.Event()
+        if has_room:
+            self.room.set()
+
+    @property
+    def has_room(self) -> bool:
+        """Whether more may come."""
+        return self.room.is_set()
+
+    @property
+    def content(self) -> bytes:
+        """All that came."""
+        return b"".join(self.pieces)
+
+    def feed(self, chunk: bytes) -> None:
+        """Take a piece."""
+        self.pieces.append(chunk)
+
+    def finish(self) -> None:
+        """That was all."""
+        assert self.end is None
+        self.end = "whole"
+
+    def fail(self, error: BaseException) -> None:
+        """The rest will not come."""
+        assert self.end is None
+        self.end = error
+
+    async def wait_for_room(self) -> None:
+        """Wait for the test's word."""
+        await self.room.wait()
+
+
+class Scene:
+    """A spool, with all that is around it."""
+
+    def __init__(self, *, length: int | None = None, most: int = 2**40) -> None:
+        self.source = Source()
+        self.writer = Writer(most=most)
+        self.told: list[bool] = []
+        self.let_go = 0
+        self.spool = Spool(
+            self.source.chunks(), writer=self.writer, done=self.done, let_go=self.note_let_go, length=length
+        )
+
+    async def done(self, is_written: bool) -> None:
+        """Note that it is whole."""
+        self.told.append(is_written)
+
+    def note_let_go(self) -> None:
+        """Note that the rest is not read."""
+        self.let_go += 1
+
+    def start(self, *readers: Reader) -> "asyncio.Task[None]":
+        """Begin to read, for these."""
+        task = self.spool.start()
+        for reader in readers:
+            self.spool.attach(reader)
+        return task
+
+
+@pytest.fixture
+def scene() -> Scene:
+    """A new scene."""
+    return Scene()
+
+
+async def test_all_get_all(scene: Scene) -> None:
+    """Each reader gets each piece, in order, and so does the store; then all are told that this was all."""
+    readers = [Reader(), Reader(), Reader()]
+    task = scene.start(*readers)
+    scene.source.send(b"one", b"two")
+    scene.source.end()
+    await task
+    assert [reader.content for reader in readers] == [b"onetwo"] * 3
+    assert [reader.end for reader in readers] == ["whole"] * 3
+    assert (scene.writer.content, scene.told, scene.let_go) == (b"onetwo", [True], 0)
+    assert scene.source.is_closed
+
+
+async def test_it_is_stored_before_readers_are_told(scene: Scene) -> None:
+    """Nobody hears of the end before what is stored can be found."""
+    reader = Reader()
+    ends: list[object] = []
+
+    async def done(_: bool) -> None:
+        ends.append(reader.end)
+
+    spool = Spool(scene.source.chunks(), writer=scene.writer, done=done)
+    task = spool.start()
+    spool.attach(reader)
+    scene.source.end()
+    await task
+    assert (ends, reader.end) == ([None], "whole")
+
+
+async def test_nothing_is_read_for_nobody(scene: Scene) -> None:
+    """Before the first reader has come, nothing is taken."""
+    task = scene.start()
+    scene.source.send(b"one")
+    scene.source.end()
+    await turns()
+    assert scene.source.taken == 0
+    scene.spool.attach(reader := Reader())
+    await task
+    assert reader.content == b"one"
+
+
+async def test_who_comes_late_gets_the_beginning(scene: Scene) -> None:
+    """As long as all of it is still there, one may come."""
+    task = scene.start(Reader())
+    scene.source.send(b"one")
+    await turns()
+    assert scene.spool.may_be_joined
+    scene.spool.attach(late := Reader())
+    scene.source.send(b"two")
+    scene.source.end()
+    await task
+    assert late.content == b"onetwo"
+
+
+async def test_who_comes_after_the_end_gets_all(scene: Scene) -> None:
+    """What is whole may still be read by who comes in that moment."""
+    task = scene.start(Reader())
+    scene.source.send(b"one")
+    scene.source.end()
+    await task
+    assert scene.spool.may_be_joined
+    scene.spool.attach(late := Reader())
+    assert (late.content, late.end) == (b"one", "whole")
+
+
+async def test_who_comes_too_late(scene: Scene) -> None:
+    """Beyond the window the beginning is gone, and nobody may come any more."""
+    task = scene.start(Reader())
+    scene.source.send(*[bytes(PIECE)] * (WINDOW // PIECE))
+    await turns(30)
+    assert scene.spool.may_be_joined
+    scene.source.send(b"one more")
+    await turns(30)
+    assert not scene.spool.may_be_joined
+    scene.source.end()
+    await task
+
+
+@pytest.mark.parametrize(("length", "may"), [(None, True), (LAG, True), (LAG + 1, False)])
+async def test_what_is_too_long_is_not_shared(length: int | None, may: bool) -> None:
+    """A body that is known to be so long that readers could be too far apart is for one reader."""
+    scene = Scene(length=length)
+    assert scene.spool.may_be_joined is may
+
+
+async def test_a_single_slow_reader_is_waited_for(scene: Scene) -> None:
+    """No more than the window is read ahead of a reader that does not read."""
+    reader = Reader(has_room=False)
+    task = scene.start(reader)
+    scene.source.send(*[bytes(PIECE)] * 100)
+    scene.source.end()
+    await turns(100)
+    assert scene.source.taken * PIECE <= WINDOW + PIECE
+    reader.room.set()
+    await task
+    assert len(reader.content) == 100 * PIECE
+
+
+async def test_the_quickest_sets_the_pace(scene: Scene) -> None:
+    """One that does not read takes nothing from one that does."""
+    quick, slow = Reader(), Reader(has_room=False)
+    task = scene.start(quick, slow)
+    scene.source.send(*[bytes(PIECE)] * 20)
+    scene.source.end()
+    await task
+    assert quick.content == slow.content == bytes(20 * PIECE)
+
+
+async def test_several_slow_readers_are_waited_for(scene: Scene) -> None:
+    """If nobody has room, nothing is read; as soon as one has, it goes on."""
+    readers = [Reader(has_room=False), Reader(has_room=False)]
+    task = scene.start(*readers)
+    scene.source.send(*[bytes(PIECE)] * 20)
+    scene.source.end()
+    await turns(100)
+    assert not task.done()
+    assert scene.source.taken * PIECE <= WINDOW + PIECE
+    readers[1].room.set()
+    await task
+    assert [reader.end for reader in readers] == ["whole"] * 2
+
+
+async def test_who_is_too_far_behind_goes(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that does not read at all is left behind after a while, and is told so; the others get all."""
+    monkeypatch.setattr(spools, "PATIENCE", 0.01)
+    quick, stuck = Reader(), Reader(has_room=False)
+    task = scene.start(quick, stuck)
+    count = LAG // PIECE + 8
+    scene.source.send(*[bytes(PIECE)] * count)
+    scene.source.end()
+    await task
+    assert len(quick.content) == count * PIECE
+    assert quick.end == "whole"
+    assert isinstance(stuck.end, Exception)
+    assert len(stuck.content) <= LAG + 2 * PIECE
+
+
+async def test_who_is_behind_and_reads_again_stays(scene: Scene) -> None:
+    """One that is far behind and begins to read again within that time gets all."""
+    quick, slow = Reader(), Reader(has_room=False)
+    task = scene.start(quick, slow)
+    count = LAG // PIECE + 8
+    scene.source.send(*[bytes(PIECE)] * count)
+    scene.source.end()
+    await turns(3 * count)
+    assert not task.done()
+    slow.room.set()
+    await task
+    assert slow.content == quick.content
+    assert slow.end == "whole"
+
+
+async def test_the_last_to_leave(scene: Scene) -> None:
+    """With nobody left the rest is not read, what was written is deleted, and the origin is let go."""
+    readers = [Reader(), Reader()]
+    task = scene.start(*readers)
+    scene.source.send(b"one")
+    await turns()
+    scene.spool.leave(readers[0])
+    await turns()
+    assert not task.done()
+    scene.spool.leave(readers[1])
+    assert not scene.spool.may_be_joined
+    await asyncio.wait([task])
+    assert task.cancelled()
+    assert (scene.writer.is_abandoned, scene.let_go, scene.told) == (True, 1, [])
+    assert scene.source.is_closed
+
+
+async def test_a_short_rest_is_read_for_nobody() -> None:
+    """Who does not mind leaves a short body to be read to its end, and kept."""
+    scene = Scene(length=SHORT)
+    reader = Reader()
+    task = scene.start(reader)
+    scene.source.send(b"one")
+    await turns()
+    scene.spool.leave(reader, may_be_finished=True)
+    assert not scene.spool.is_wanted
+    scene.source.send(b"two")
+    scene.source.end()
+    await task
+    assert (scene.writer.content, scene.told, scene.let_go) == (b"onetwo", [True], 0)
+
+
+@pytest.mark.parametrize("length", [None, SHORT + 1])
+async def test_a_long_rest_is_not(length: int | None) -> None:
+    """A body that is long, or may be, is not read for nobody."""
+    scene = Scene(length=length)
+    task = scene.start(reader := Reader())
+    await turns()
+    scene.spool.leave(reader, may_be_finished=True)
+    await asyncio.wait([task])
+    assert (scene.writer.is_abandoned, scene.let_go) == (True, 1)
+
+
+async def test_a_short_rest_that_does_not_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is short and does not come for a while is given up after all."""
+    monkeypatch.setattr(spools, "PATIENCE", 0.01)
+    scene = Scene(length=SHORT)
+    task = scene.start(reader := Reader())
+    await turns()
+    scene.spool.leave(reader, may_be_finished=True)
+    await asyncio.wait([task], timeout=3)
+    assert (scene.writer.is_abandoned, scene.let_go) == (True, 1)
+
+
+async def test_a_body_that_breaks_off(scene: Scene) -> None:
+    """The error that it breaks off with is each reader's, what was written is deleted, and nobody may come."""
+    readers = [Reader(), Reader()]
+    task = scene.start(*readers)
+    scene.source.send(b"one")
+    scene.source.end(error := OSError("cut"))
+    await task
+    assert [reader.end for reader in readers] == [error] * 2
+    assert (scene.writer.is_abandoned, scene.let_go, scene.told) == (True, 1, [])
+    assert not scene.spool.may_be_joined
+
+
+async def test_what_is_not_kept_is_read_all_the_same() -> None:
+    """If the store takes no more, readers do not notice."""
+    scene = Scene(most=4)
+    task = scene.start(reader := Reader())
+    scene.source.send(b"one", b"two", b"six")
+    scene.source.end()
+    await task
+    assert (reader.content, reader.end, scene.told) == (b"onetwosix", "whole", [False])
+
+
+async def test_storing_that_fails_is_no_readers_affair(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+    """Who has got all of it need not know that it could not be stored; a log does."""
+
+    async def fail(_: bool) -> None:
+        raise ZeroDivisionError
+
+    spool = Spool(scene.source.chunks(), done=fail)
+    task = spool.start()
+    spool.attach(reader := Reader())
+    scene.source.end()
+    await task
+    assert reader.end == "whole"
+    assert "ZeroDivisionError" in caplog.text
+
+
+async def test_cancelled_before_it_has_begun(scene: Scene) -> None:
+    """A spool that is ended in the turn in which it was made lets the origin go."""
+    task = scene.start(Reader())
+    task.cancel()
+    await asyncio.wait([task])
+    await turns()
+    assert scene.let_go == 1
+
+
+@pytest.mark.parametrize("turn", range(1, 12))
+async def test_cancelled_after_any_turn(scene: Scene, turn: int) -> None:
+    """Ended at any time, it leaves nothing written, lets the origin go once, and tells its readers; or it is whole."""
+    reader = Reader()
+    task = scene.start(reader)
+    scene.source.send(b"one", b"two")
+    scene.source.end()
+    await turns(turn)
+    task.cancel()
+    await asyncio.wait([task])
+    if scene.told:
+        assert (reader.end, scene.let_go) == ("whole", 0)
+    else:
+        assert isinstance(reader.end, ConnectionResetError)
+        assert (scene.writer.is_abandoned, scene.let_go) == (True, 1)
+
+
+async def test_a_slow_store_is_waited_for(scene: Scene) -> None:
+    """Of a large body no more lies in memory than the window and a piece, if the store does not keep up."""
+    scene.writer.gate = asyncio.Event()
+    task = scene.start(Reader())
+    scene.source.send(*[bytes(PIECE)] * 20)
+    scene.source.end()
+    await turns(60)
+    assert scene.source.taken * PIECE <= WINDOW
+    scene.writer.gate.set()
+    await task
+    assert scene.told == [True]
+
+
+async def test_given_up_while_a_piece_is_written(scene: Scene) -> None:
+    """If all go while a piece is on its way to the store, nothing of it stays."""
+    task = scene.start(reader := Reader())
+    scene.source.send(*[bytes(PIECE)] * 8)
+    await turns(40)
+    scene.writer.gate = asyncio.Event()
+    scene.source.send(bytes(PIECE))
+    await turns(10)
+    scene.spool.leave(reader)
+    await asyncio.wait([task], timeout=3)
+    assert (scene.writer.is_abandoned, scene.let_go) == (True, 1)
+
+
+async def test_the_leader_that_is_not_coming(scene: Scene) -> None:
+    """If the one for whom it was begun has gone, and nobody else comes in a moment, it is given up."""
+    task = scene.start()
+    scene.spool.expect_no_leader()
+    await asyncio.wait([task], timeout=3)
+    await turns()
+    assert scene.let_go == 1
+
+
+async def test_a_null_sink_waits_for_the_end(scene: Scene) -> None:
+    """Who reads for nobody is told when it is over, and what broke."""
+    sink = NullSink()
+    task = scene.spool.start()
+    scene.spool.attach(sink)
+    assert not scene.spool.is_wanted
+    assert scene.spool.is_read
+    scene.source.end(OSError("cut"))
+    with pytest.raises(OSError, match="cut"):
+        await sink.wait()
+    await task
