@@ -83,21 +83,38 @@ async def turns(number: int) -> None:
         await asyncio.sleep(0)
 
 
-async def test_those_who_wait_share_a_failure() -> None:
-    """A handler that raises has run once for all who waited for it, and runs again for who comes later."""
-    handler = Counting()
-    handler.may_go_on.clear()
-    handler.error = KeyError("boom")
+class Refusing:
+    """A handler that raises, and tells in its error whom it refused."""
+
+    def __init__(self) -> None:
+        self.runs = 0
+        self.began = asyncio.Event()
+        self.may_go_on = asyncio.Event()
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        """Refuse somebody; an admin may see it."""
+        self.runs += 1
+        self.began.set()
+        await self.may_go_on.wait()
+        if request.headers["Cookie"] != "admin":
+            raise PermissionError(f"{request.headers['Cookie']} may not see this")
+        return web.Response(text="for the admin")
+
+
+async def test_what_a_handler_raises_is_raised_for_its_own_user_only() -> None:
+    """Those who wait for a run that raises ask for themselves: an error may tell of one user, or be about one."""
+    handler = Refusing()
+    names = ["user=1", "user=2", "admin", "user=3", "user=4"]
     async with ResponseCache() as cache:
-        asking = [asyncio.create_task(ask(cache, handler.answer)) for _ in range(5)]
+        asking = [asyncio.create_task(ask(cache, handler.answer, Cookie=name)) for name in names]
         await handler.began.wait()
         await turns(3)
+        assert handler.runs == 1
         handler.may_go_on.set()
-        errors = await asyncio.gather(*asking, return_exceptions=True)
-        handler.error = None
-        response = await ask(cache, handler.answer)
-    assert [type(error) for error in errors] == [KeyError] * 5
-    assert (response.text, handler.runs) == ("answer 2", 2)
+        came = await asyncio.gather(*asking, return_exceptions=True)
+    told = [each.text if isinstance(each, web.Response) else str(each) for each in came]
+    assert told == ["for the admin" if name == "admin" else f"{name} may not see this" for name in names]
+    assert handler.runs == 5
 
 
 @pytest.mark.parametrize("number", range(14))
@@ -140,9 +157,9 @@ async def test_the_only_caller_may_be_cancelled_at_any_await(number: int) -> Non
     assert response.body == b"whole"
 
 
-async def ask(cache: ResponseCache, handler: Any) -> web.Response:
+async def ask(cache: ResponseCache, handler: Any, **headers: str) -> web.Response:
     """Send a request of its own through the cache to a handler, and give the response, which is whole."""
-    response = await cache(make_mocked_request("GET", "/", headers={"Host": "shop.example"}), handler)
+    response = await cache(make_mocked_request("GET", "/", headers={"Host": "shop.example", **headers}), handler)
     assert isinstance(response, web.Response)
     return response
 
