@@ -116,6 +116,18 @@ def test_a_request_may_accept_it_old(response: str, asked: str, expected: Reuse)
     assert reused(response, 70, f"Cache-Control: {asked}") is expected
 
 
+@pytest.mark.parametrize(("lifetime", "expected"), [(0, VALIDATE), (1, STALE)])
+def test_a_shared_cache_lets_requests_accept_only_what_was_once_fresh(lifetime: int, expected: Reuse) -> None:
+    """What nobody has called fresh may be another user's: a request's leave is not its owner's (4.2.4)."""
+    said = f"Cache-Control: max-age={lifetime}"
+    assert reused(f"max-age={lifetime}", 2, "Cache-Control: max-stale", policy=SHARED) is expected
+    assert reused(f"max-age={lifetime}", 2, "Cache-Control: max-stale") is STALE
+    told = terms_of(said, policy=SHARED)
+    wish = request("Cache-Control: stale-if-error=9")
+    assert may_serve_on_error(wish, told, NOW + 2, SHARED) is (expected is STALE)
+    assert may_serve_on_error(wish, told, NOW + 2, PRIVATE)
+
+
 def test_what_never_changes_is_not_validated_at_a_reload() -> None:
     """While it is fresh, max-age=0 finds it fresh; no-cache, a forced reload, does not (RFC 8246, 2)."""
     response = "max-age=60, immutable"

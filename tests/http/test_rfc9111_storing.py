@@ -36,6 +36,36 @@ def test_some_statuses_are_stored_with_a_validator_only(status: int) -> None:
     assert refused(status=status, policy=SHARED) == Refusal.NO_FRESHNESS
 
 
+@pytest.mark.parametrize("line", [CHANGED, TAG])
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("", Refusal.NO_FRESHNESS),
+        ("must-revalidate", Refusal.NO_FRESHNESS),
+        ("no-cache", None),
+        ("public", None),
+        ("max-age=0", None),
+    ],
+)
+def test_a_shared_cache_takes_silence_for_no_leave(line: str, said: str, expected: Refusal | None) -> None:
+    """A validator alone may have been made for one user; who means caches, says so, or lets them guess."""
+    lines = (line, f"Cache-Control: {said}") if said else (line,)
+    assert refused(*lines, policy=Policy(shared=True, heuristic_fraction=0.0)) == expected
+    guessing = refused(*lines, policy=SHARED)
+    assert guessing == (None if line == CHANGED else expected)
+    assert refused(*lines) is None
+
+
+@pytest.mark.parametrize("line", ["Cache-Control: max-age=0", "Expires: 0", f"Expires: {when(-9)}"])
+def test_a_shared_cache_stores_nothing_that_it_could_never_use(line: str) -> None:
+    """Without any lifetime there has to be a validator, or a time for which it may be old."""
+    assert refused(line, policy=SHARED) == Refusal.NO_FRESHNESS
+    assert refused(line, TAG, policy=SHARED) is None
+    assert refused(line, policy=Policy(shared=True, ttl=9)) is None
+    assert refused(line, policy=Policy(shared=True, stale_if_error=9)) is None
+    assert refused("Cache-Control: max-age=0, stale-while-revalidate=9", policy=SHARED) is None
+
+
 @pytest.mark.parametrize("status", OTHERS)
 def test_other_statuses_are_not_guessed_at(status: int) -> None:
     """Unless the response says that it may be stored."""

@@ -12,21 +12,7 @@ from asynccache.http.server.handlers import ResponseCache
 from asynccache.http.server.sharing import content_tag, tags_in
 from asynccache.http.server.targets import uri_of
 from asynccache.stores.memory import MemoryStore
-from tests.http.web_site import serving
-
-
-class Mirror:
-    """A handler whose answer depends on one field of the request."""
-
-    def __init__(self, field: str, **headers: str) -> None:
-        self.field = field
-        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
-        self.runs = 0
-
-    async def answer(self, request: web.Request) -> web.Response:
-        """Tell the value of the field."""
-        self.runs += 1
-        return web.Response(text=request.headers.get(self.field, "nobody"), headers=self.headers)
+from tests.http.web_site import Mirror, serving
 
 
 @pytest.mark.parametrize("option", ["ttl", "default_ttl"])
@@ -41,7 +27,7 @@ async def test_what_only_an_option_keeps_is_not_given_to_another_user(option: st
             assert (await site.get()).text == "nobody"
         reply = await site.get(Cookie="user=1")
     assert handler.runs == 3
-    assert reply.headers["Vary"] == "cookie"
+    assert reply.headers["Vary"] == "authorization, cookie"
 
 
 async def test_users_who_ask_at_the_same_time_are_told_apart() -> None:

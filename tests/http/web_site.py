@@ -105,6 +105,20 @@ class Counting:
         return web.Response(text=f"answer {number}", headers=self.headers)
 
 
+class Mirror:
+    """A handler whose answer depends on one field of the request."""
+
+    def __init__(self, field: str, **headers: str) -> None:
+        self.field = field
+        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
+        self.runs = 0
+
+    async def answer(self, request: web.Request) -> web.Response:
+        """Tell the value of the field."""
+        self.runs += 1
+        return web.Response(text=request.headers.get(self.field, "nobody"), headers=self.headers)
+
+
 class Arrivals:
     """A middleware that lies outside the cache, and sees when so many requests have come."""
 

@@ -7,7 +7,7 @@ from typing import Final
 from asynccache.http.conditional import entity_tag, last_modified
 from asynccache.http.dates import parse_date
 from asynccache.http.fields import Directives, delta_seconds
-from asynccache.http.message import Fields, single
+from asynccache.http.message import Fields, Response, single
 from asynccache.http.policy import Policy
 from asynccache.http.rfc9111.directives import response_directives
 from asynccache.http.stored import StoredResponse
@@ -73,6 +73,11 @@ def freshness_lifetime(stored: StoredResponse, said: Directives, policy: Policy,
     """
     if policy.ttl is not None:
         return stored.response_time + policy.ttl - born
+    return own_lifetime(stored, said, policy)
+
+
+def own_lifetime(stored: StoredResponse | Response, said: Directives, policy: Policy) -> float | None:
+    """Give the lifetime that a response tells itself (4.2.1); None if it tells none."""
     if policy.shared and (seconds := said.seconds("s-maxage")) is not None:  # 5.2.2.10
         return seconds
     if (seconds := said.seconds("max-age")) is not None:  # 5.2.2.1
@@ -83,9 +88,18 @@ def freshness_lifetime(stored: StoredResponse, said: Directives, policy: Policy,
     return None
 
 
-def has_explicit_lifetime(fields: Fields, said: Directives, policy: Policy) -> bool:
-    """Tell whether a response says itself how long it is fresh (4.2.1)."""
-    return "max-age" in said or "expires" in fields or (policy.shared and "s-maxage" in said)
+def is_for_everybody(response: Response, policy: Policy) -> bool:
+    """Tell whether a response says that a cache may reuse it without asking, be it for a second only.
+
+    `max-age=0`, an `Expires` in the past and `no-cache` say the opposite: it may have been made for one user.
+    """
+    said = response_directives(response.fields, policy)
+    if "public" in said:
+        return True
+    if said.is_unqualified("no-cache"):
+        return False
+    lifetime = own_lifetime(response, said, policy)
+    return lifetime is not None and lifetime + (said.seconds("stale-while-revalidate") or 0) > 0
 
 
 def heuristic_lifetime(stored: StoredResponse, said: Directives, policy: Policy, born: float) -> float:
@@ -125,7 +139,7 @@ def age_value(fields: Fields) -> int:
     return delta_seconds(first) or 0
 
 
-def date_of(stored: StoredResponse) -> float:
+def date_of(stored: StoredResponse | Response) -> float:
     """Give when a response was made (RFC 9110, 6.6.1): when it came, if it does not tell."""
     date = _first_date(stored.fields, "date", stored.response_time)
     return date if date is not None else stored.response_time

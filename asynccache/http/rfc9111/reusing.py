@@ -52,7 +52,7 @@ def reuse(request: Request, terms: Terms, now: float, policy: Policy) -> Reuse:
         return Reuse.VALIDATE
     if now < terms.fresh_until:
         return Reuse.FRESH
-    return _reuse_stale(said, terms, now)
+    return _reuse_stale(said, terms, now, policy)
 
 
 def _is_young(said: Directives, terms: Terms, now: float) -> bool:
@@ -65,9 +65,9 @@ def _is_young(said: Directives, terms: Terms, now: float) -> bool:
     return oldest > 0 and now - terms.born <= oldest
 
 
-def _reuse_stale(said: Directives, terms: Terms, now: float) -> Reuse:
+def _reuse_stale(said: Directives, terms: Terms, now: float, policy: Policy) -> Reuse:
     """Say whether a response may be used though it is old (4.2.4, 5.2.1.2; RFC 5861, 3)."""
-    is_content = now - terms.fresh_until <= longest_staleness(said)
+    is_content = _request_counts(terms, policy) and now - terms.fresh_until <= longest_staleness(said)
     if now < terms.fresh_until + terms.stale_while_revalidate and (is_content or not _is_choosy(said)):
         return Reuse.REVALIDATE_BEHIND
     return Reuse.STALE if is_content and not terms.must_revalidate else Reuse.VALIDATE
@@ -78,6 +78,11 @@ def longest_staleness(said: Directives) -> float:
     if "max-stale" not in said:
         return -inf
     return inf if said.argument("max-stale") is None else said.seconds("max-stale") or 0
+
+
+def _request_counts(terms: Terms, policy: Policy) -> bool:
+    """Tell whether a request may accept a response old: in a shared cache, none that was never fresh for others."""
+    return not policy.shared or terms.lifetime > 0
 
 
 def _is_choosy(said: Directives) -> bool:
@@ -102,7 +107,8 @@ def may_serve_on_error(request: Request, terms: Terms, now: float, policy: Polic
         return False
     if "no-cache" in said or "no-store" in said or _is_choosy(said):
         return False
-    asked = 0 if terms.must_revalidate else said.seconds("stale-if-error") or 0
+    may_ask = _request_counts(terms, policy) and not terms.must_revalidate
+    asked = (said.seconds("stale-if-error") or 0) if may_ask else 0
     return now < terms.fresh_until + max(terms.stale_if_error, asked)
 
 

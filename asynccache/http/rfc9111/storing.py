@@ -10,7 +10,7 @@ from asynccache.http.message import SAFE_METHODS, Fields, Request, Response, sin
 from asynccache.http.policy import Policy
 from asynccache.http.ranges import content_range
 from asynccache.http.rfc9111.directives import forbids_storing, response_directives
-from asynccache.http.rfc9111.freshness import has_explicit_lifetime, may_be_guessed
+from asynccache.http.rfc9111.freshness import may_be_guessed, own_lifetime, stale_window
 from asynccache.http.stored import Span
 from asynccache.http.uris import cache_uri, same_origin
 from asynccache.http.vary import varies_by
@@ -89,12 +89,30 @@ def _why_useless(request: Request, response: Response, said: Directives, policy:
     is_validatable = entity_tag(response.fields) is not None or last_modified(response.fields) is not None
     if said.is_unqualified("no-cache") and not is_validatable:
         return Refusal.NO_VALIDATOR
-    if has_explicit_lifetime(response.fields, said, policy):
-        return None
+    lifetime = own_lifetime(response, said, policy)
+    if lifetime is not None:
+        is_usable = lifetime > 0 or is_validatable or not policy.shared or _may_be_old(said, policy)
+        return None if is_usable or policy.ttl is not None else Refusal.NO_FRESHNESS
     if policy.ttl is None and request.method not in SAFE_METHODS:  # RFC 9110, 9.3.3
         return Refusal.NO_FRESHNESS
-    is_of_use = is_validatable or policy.ttl is not None or policy.default_ttl is not None
+    is_of_use = policy.ttl is not None or policy.default_ttl is not None or _is_worth_asking(response, said, policy)
     return None if is_of_use and may_be_guessed(response.status, said, policy) else Refusal.NO_FRESHNESS
+
+
+def _may_be_old(said: Directives, policy: Policy) -> bool:
+    return any(stale_window(name, said, policy) for name in ("stale-while-revalidate", "stale-if-error"))
+
+
+def _is_worth_asking(response: Response, said: Directives, policy: Policy) -> bool:
+    """Tell whether what says nothing of its lifetime is kept to be validated, or for what may be guessed of it.
+
+    In a shared cache, silence is no leave: an origin that gives all its users one entity tag, a version for instance,
+    would confirm to one of them what another was told.
+    """
+    is_dated = last_modified(response.fields) is not None
+    if policy.shared and "public" not in said and not said.is_unqualified("no-cache"):
+        return is_dated and policy.heuristic_fraction > 0
+    return is_dated or entity_tag(response.fields) is not None
 
 
 def answers_get(request: Request, response: Response) -> bool:

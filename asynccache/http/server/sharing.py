@@ -1,8 +1,9 @@
 """What is taken off a response, or added to it, before it may be everybody's.
 
-Decides what a handler's silence means. A response that says how long it is fresh was meant for a cache; one that is
-kept only because the owner has set a time for everything may have been made for one user: it is kept for requests with
-the same `Cookie`, unless its owner says that nobody is told apart by it (`identity=()`).
+Decides what a handler's silence means. A response that says for how long it is fresh was meant for a cache. One that
+says that it is not, or is kept only because the owner has set a time for everything, may have been made for one user:
+it is kept for requests with the same `Authorization` and `Cookie`, unless the owner says that nobody is told apart by
+them (`identity=()`).
 """
 
 import re
@@ -12,28 +13,33 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
 
+from asynccache.http import rfc9111
 from asynccache.http.exchange import Answer
-from asynccache.http.message import Fields, Headers, Pairs
+from asynccache.http.message import Fields, Pairs, Request, Response
 from asynccache.http.policy import Policy
-from asynccache.http.rfc9111.directives import response_directives
 from asynccache.http.status import CacheStatus
 
-_SAYS: Final = ("public", "max-age", "s-maxage")
+_PLAIN: Final = Request("GET", "http://localhost/", Fields())
+"""A request that lets everything be kept, be it for one user."""
+
 _TAG: Final = re.compile(r"[^,\s]+")
 _DIGEST: Final = 12
 
 
-def narrowing(headers: Headers, policy: Policy) -> tuple[str, ...]:
+def narrowing(fields: Fields, policy: Policy, now: float | None = None) -> tuple[str, ...]:
     """Give the request fields by which a response has to vary though it does not say so: those that tell users apart.
 
-    `Authorization` is not among them: what answers such a request is kept if it says that it may be, or not at all.
+    Args:
+        fields: of the response.
+        policy: how it is judged.
+        now: when it came, in seconds since 1970. None: without a `Date`, an `Expires` says nothing.
     """
-    if policy.ttl is None and policy.default_ttl is None:
+    if now is None and "date" not in fields:
+        fields = fields.without(("expires",))
+    response = Response(200, fields, now or 0.0, now or 0.0)
+    if rfc9111.is_for_everybody(response, policy) or rfc9111.why_not_stored(_PLAIN, response, policy) is not None:
         return ()
-    said = response_directives(headers, policy)
-    if "expires" in headers or any(name in said for name in _SAYS):
-        return ()
-    return tuple(name for name in policy.identity if name != "authorization" and name not in policy.ignore)
+    return tuple(name for name in policy.identity if name not in policy.ignore)
 
 
 def for_sharing(fields: Fields, policy: Policy) -> Fields:

@@ -157,8 +157,10 @@ class WebOrigin:
         if not isinstance(native, web.StreamResponse):  # aiohttp says what is wrong with that
             return WebArrival(Response(500, Fields(), asked, self.clock()), native)
         tags = self._tags(request, native)
-        if body is not None and (names := (*self.told.vary, *narrowing(native.headers, self.told.policy))):
-            native.headers.add("Vary", ", ".join(names))
+        if body is not None:
+            names = (*self.told.vary, *narrowing(fields_of(native, None), self.told.policy, self.clock()))
+            if names:
+                native.headers.add("Vary", ", ".join(names))
         fields = for_sharing(
             fields_of(native, len(body) if body or (body is not None and request.method != "HEAD") else None),
             self.told.policy,
