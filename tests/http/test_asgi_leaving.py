@@ -102,6 +102,40 @@ async def test_an_answer_that_took_too_long_for_its_client_is_kept() -> None:
     assert (other.body, again.body, again.is_hit, app.runs) == (b"answer 1", b"answer 1", True, 1)
 
 
+async def test_a_client_that_goes_while_what_is_kept_is_confirmed_ends_quietly() -> None:
+    """The call of a client that has gone is no cancelled one, though its answer is there at once in the end."""
+    app = Numbered("no-cache", ETag='"1"')
+    async with ASGICacheMiddleware(app) as cached:
+        await get().to(cached)
+        app.began.clear()
+        app.may_go_on.clear()
+        app.status, app.pieces = 304, [b""]
+        call = get()
+        task = asyncio.create_task(call.to(cached))
+        await app.began.wait()
+        call.has_gone.set()
+        await turns(5)
+        app.may_go_on.set()
+        await task
+        await turns(3)
+    assert (app.runs, task.cancelled()) == (2, False)
+
+
+async def test_a_call_that_is_cancelled_when_its_client_has_gone_is_cancelled() -> None:
+    """A server that cancels a call after a disconnect sees it cancelled, and the application with it."""
+    app = Polled()
+    async with ASGICacheMiddleware(app) as cached:
+        call = get()
+        task = asyncio.create_task(call.to(cached))
+        await app.waits.wait()
+        call.has_gone.set()
+        task.cancel()
+        await asyncio.wait({task})
+        assert task.cancelled()
+        await turns(5)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
 async def test_who_has_gone_waits_for_nobody() -> None:
     """A client that goes while it waits for another's answer is done with; the other one gets it."""
     app = Numbered()

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Final, Unpack
 
 from asynccache.http.exchange import Answer
-from asynccache.http.message import Request
+from asynccache.http.message import Fields, Pairs, Request
 from asynccache.http.rules import Ruling
 from asynccache.http.server.asgi_listening import Listening
 from asynccache.http.server.asgi_origin import Application, AsgiOrigin, encoded
@@ -107,12 +107,15 @@ class ASGICacheMiddleware(ServerCache):
         upload, heard = (None, receive) if asked.method in _READS else (receive, None)
         client, is_own = Listening(heard), True
         origin = AsgiOrigin(self._application, scope, upload, asked, ruling.policy, client)
-        async with client:
-            answer = await self._built.cache.respond(asked, origin, ruling=ruling)
-            is_own = answer.arrival is not None
-            origin.give_back()
-            client.may_go()
-            await self._send(asked, answer, client, send)
+        try:
+            with client:
+                answer = await self._built.cache.respond(asked, origin, ruling=ruling)
+                is_own = answer.arrival is not None
+                origin.give_back()
+                client.may_go()
+                await self._send(asked, answer, client, send)
+        finally:
+            await client.end()
         if origin.run is not None and is_own:
             await origin.run.wait()
             origin.give_back()
@@ -189,10 +192,14 @@ def _piece(body: bytes, *, more_body: bool = False) -> Message:
 
 def _told(answer: Answer, *, with_date: bool) -> list[tuple[bytes, bytes]]:
     """Give the fields of an answer."""
-    fields = without_age(answer.fields)
-    if not with_date and "date" in fields:
-        fields = fields.without(("date",))
-    return [*map(encoded, fields.pairs), *map(encoded, extra_lines(answer))]
+    return [*_lines(answer.fields.pairs, with_date), *map(encoded, extra_lines(answer))]
+
+
+@lru_cache(maxsize=512)
+def _lines(pairs: Pairs, with_date: bool) -> tuple[tuple[bytes, bytes], ...]:
+    """Give fields as they are sent. Those of what is kept are the same for each hit, and made once."""
+    fields = without_age(Fields(pairs))
+    return tuple(map(encoded, (fields if with_date else fields.without(("date",))).pairs))
 
 
 @lru_cache(maxsize=64)

@@ -6,7 +6,7 @@ gone is still made, and may be kept, unless the application itself listens for a
 """
 
 import asyncio
-from types import TracebackType
+from typing import Any
 
 from asynccache.http.server.asgi_types import Receive
 
@@ -21,36 +21,37 @@ class Listening:
         is_gone: whether the client has gone.
     """
 
+    __slots__ = ("_begin", "_caller", "_cancels", "_has_left", "_is_over", "_receive", "_stays", "_task", "is_gone")
+
     def __init__(self, receive: Receive | None) -> None:
         self.is_gone = False
-        self._stays = False
-        self._is_over = False
+        self._stays = self._has_left = self._is_over = False
         self._receive = receive
         self._begin: asyncio.Handle | None = None
         self._task: asyncio.Task[None] | None = None
-        self._limit = asyncio.timeout(None)  # it knows how to cancel its own task, and to tell that from other cancels
+        self._caller: asyncio.Task[Any] | None = None
+        self._cancels = 0
 
-    async def __aenter__(self) -> "Listening":
-        await self._limit.__aenter__()
-        if self._receive is not None:
+    def __enter__(self) -> None:
+        self._caller = caller = asyncio.current_task()
+        if self._receive is not None and caller is not None:
+            self._cancels = caller.cancelling()
             self._begin = asyncio.get_running_loop().call_soon(self._listen, self._receive)
-        return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> bool:
+    def __exit__(self, kind: type[BaseException] | None, _error: object, _trace: object) -> bool:
         self._is_over = True
         if self._begin is not None:
             self._begin.cancel()
-        try:
-            await self._limit.__aexit__(kind, error, trace)
-        except TimeoutError:  # its own: what the block has raised is not raised there
-            return True
-        finally:
-            if self._task is not None:
-                self._task.cancel()
-                await asyncio.wait({self._task})
-        return False
+        if not self._has_left or self._caller is None:
+            return False
+        is_only_own = self._caller.uncancel() <= self._cancels  # as in asyncio.timeout: others may have cancelled too
+        return is_only_own and kind is asyncio.CancelledError
+
+    async def end(self) -> None:
+        """Listen no more. To be awaited after the block."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})
 
     def stay(self) -> None:
         """An application works for this client: the block is not left."""
@@ -59,13 +60,13 @@ class Listening:
     def may_go(self) -> None:
         """The block is left when the client has gone, or has gone already."""
         self._stays = False
-        if self.is_gone:
-            self._leave()
+        if self.is_gone:  # soon: who says so may be the one who waits, and not wait for anything any more
+            asyncio.get_running_loop().call_soon(self._leave)
 
     def _leave(self) -> None:
-        if not (self._stays or self._is_over):
-            self._is_over = True
-            self._limit.reschedule(0.0)
+        if self._caller is not None and not (self._stays or self._is_over or self._has_left):
+            self._has_left = True
+            self._caller.cancel()
 
     def _listen(self, receive: Receive) -> None:
         self._task = asyncio.get_running_loop().create_task(self._hear(receive), name="listening for a disconnect")
