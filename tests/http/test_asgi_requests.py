@@ -160,3 +160,44 @@ async def test_a_start_that_fails_closes_the_cache() -> None:
     cached = ASGICacheMiddleware(failing)
     await Call(scope={"type": "lifespan"}).to(cached)
     assert "cache-status" not in (await get().to(cached)).fields
+
+
+@pytest.mark.parametrize("tags", ["product:1", [1], None])
+async def test_tags_that_are_none_are_refused(tags: object) -> None:
+    """One string, or something else, in the place of several tags is an error that says so: it would purge nothing."""
+    app = Numbered()
+
+    async def noting(scope: Any, receive: Any, send: Any) -> None:
+        scope["state"]["cache_tags"] = tags
+        await app(scope, receive, send)
+
+    async with ASGICacheMiddleware(noting) as cached:
+        with pytest.raises(TypeError, match=r"cache_tags.* must hold"):
+            await get().to(cached)
+
+
+async def test_a_cookie_of_a_confirmation_is_for_the_one_who_asked() -> None:
+    """What a 304 sets reaches the client whose request it answered, and nobody else."""
+    app = Numbered("no-cache", ETag='"1"')
+    async with ASGICacheMiddleware(app) as cached:
+        await get().to(cached)
+        app.status, app.pieces = 304, [b""]
+        app.headers.append(("set-cookie", "session=1"))
+        own = await get().to(cached)
+        del app.headers[-1]
+        other = await get().to(cached)
+    assert (own.body, own.fields.getall("set-cookie"), "set-cookie" in other.fields) == (
+        b"answer 1",
+        ["session=1"],
+        False,
+    )
+
+
+async def test_an_expiry_counts_from_when_a_response_came() -> None:
+    """`Expires` in the future says that a response is for everybody; one in the past says the opposite."""
+    app = Numbered("", Expires="Thu, 01 Jan 2026 00:00:00 GMT")
+    async with ASGICacheMiddleware(app, clock=ManualClock(1_767_225_500.0), ttl=60) as cached:
+        future = await get("/1").to(cached)
+    async with ASGICacheMiddleware(app, clock=ManualClock(1_767_225_700.0), ttl=60) as cached:
+        past = await get("/1").to(cached)
+    assert ("vary" in future.fields, "cookie" in past.fields.get("vary", "")) == (False, True)

@@ -191,15 +191,17 @@ def _piece(body: bytes, *, more_body: bool = False) -> Message:
 
 
 def _told(answer: Answer, *, with_date: bool) -> list[tuple[bytes, bytes]]:
-    """Give the fields of an answer."""
-    return [*_lines(answer.fields.pairs, with_date), *map(encoded, extra_lines(answer))]
+    """Give the fields of an answer. Those of what is kept are the same for each hit, and made once; cookies are not."""
+    lines = _lines_of if "set-cookie" in answer.fields else _known_lines_of
+    return [*lines(answer.fields.pairs, with_date), *map(encoded, extra_lines(answer))]
 
 
-@lru_cache(maxsize=512)
-def _lines(pairs: Pairs, with_date: bool) -> tuple[tuple[bytes, bytes], ...]:
-    """Give fields as they are sent. Those of what is kept are the same for each hit, and made once."""
+def _lines_of(pairs: Pairs, with_date: bool) -> tuple[tuple[bytes, bytes], ...]:
     fields = without_age(Fields(pairs))
     return tuple(map(encoded, (fields if with_date else fields.without(("date",))).pairs))
+
+
+_known_lines_of: Final = lru_cache(maxsize=512)(_lines_of)
 
 
 @lru_cache(maxsize=64)

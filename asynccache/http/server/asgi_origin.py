@@ -114,7 +114,11 @@ class AsgiOrigin:
         scope = self._scope_with(lines, without)
         self.run = AsgiRun(application.app, scope, self.receive, self.client, wants_whole=application.adds_etags)
         await self.run.start(application.runs, self.context)
-        return self._arrival(self.run, asked)
+        try:
+            return self._arrival(self.run, asked)
+        except BaseException:  # its tags are none
+            self.run.hang_up()
+            raise
 
     def later(self) -> "AsgiOrigin":
         """Give a way to the application that needs no client."""
@@ -152,12 +156,12 @@ class AsgiOrigin:
             tags.update(dict.fromkeys(tags_in(fields.getall(tag_header))))
             fields = fields.without((tag_header,))
         is_stream = fields.getall("content-type", ("",))[0].lower().startswith("text/event-stream")
-        if names := narrowing(fields, self.policy):
+        now = self.application.clock()
+        if names := narrowing(fields, self.policy, now):
             fields = Fields((*fields.pairs, ("vary", ", ".join(names))))
-        response = self._tagged(Response(run.status, fields, asked, self.application.clock()), run)
+        response = self._tagged(Response(run.status, fields, asked, now), run)
         run.headers = [encoded(pair) for pair in response.fields]
-        kept = for_sharing(response.fields, self.policy)
-        response = Response(run.status, kept, asked, response.response_time)
+        response = Response(run.status, for_sharing(response.fields, self.policy), asked, now)
         return AsgiArrival(response, run, is_stream, tuple(tags))
 
     def _tagged(self, response: Response, run: AsgiRun) -> Response:

@@ -9,6 +9,7 @@ import asyncio
 import contextvars
 from typing import Final
 
+from asynccache.http.reading import read_words
 from asynccache.http.server.asgi_listening import Listening
 from asynccache.http.server.asgi_types import App, Message, Receive, Scope
 from asynccache.http.server.pieces import Pieces
@@ -75,8 +76,12 @@ class AsgiRun:
 
     @property
     def tags(self) -> tuple[str, ...]:
-        """What the application has put into its scope's state."""
-        return tuple(self.scope["state"].get(TAGS, ()))
+        """What the application has put into its scope's state.
+
+        Raises:
+            TypeError: that is something else than several strings.
+        """
+        return read_words('scope["state"]["cache_tags"]', self.scope["state"].get(TAGS, ()))
 
     @property
     def length(self) -> int | None:
