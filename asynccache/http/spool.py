@@ -140,8 +140,10 @@ class Spool:
 
     def _end_unbegun(self, _: object) -> None:
         """Let go of a body whose task was cancelled before its first step, in which nothing of it runs."""
-        if not self._has_begun and self._let_go is not None:
-            self._let_go()
+        if not self._has_begun:
+            self._end(ConnectionResetError("the body was given up before it was read"))
+            if self._let_go is not None:
+                self._let_go()
 
     def begun(self) -> "asyncio.Task[None]":
         """Give the task that reads, begun if it was not."""
