@@ -136,6 +136,56 @@ async def test_a_call_that_is_cancelled_when_its_client_has_gone_is_cancelled() 
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
+async def test_a_call_whose_client_has_gone_may_be_cancelled_while_others_read() -> None:
+    """A server that ends the call of a client that has gone spoils nothing for those who read the same response."""
+    may_end = asyncio.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"cache-control", b"max-age=60")]})
+        await send({"type": "http.response.body", "body": b"one", "more_body": True})
+        await may_end.wait()
+        await send({"type": "http.response.body", "body": b"two"})
+
+    async with ASGICacheMiddleware(app) as cached:
+        gone, other = get(), get()
+        tasks = [asyncio.create_task(call.to(cached)) for call in (gone, other)]
+        await other.something_came.wait()
+        gone.has_gone.set()
+        await turns(10)
+        tasks[0].cancel()
+        await asyncio.wait(tasks[:1])
+        may_end.set()
+        await tasks[1]
+    assert (tasks[0].cancelled(), other.body, other.is_complete) == (True, b"onetwo", True)
+
+
+async def test_what_follows_a_response_is_cancelled_with_its_call() -> None:
+    """A background task of the application ends with the call that it belongs to, as without a cache."""
+    app = Numbered()
+    never = asyncio.Event()
+    ends: list[str] = []
+
+    async def working(scope: Any, receive: Any, send: Any) -> None:
+        await app(scope, receive, send)
+        try:
+            await never.wait()
+        except asyncio.CancelledError:
+            ends.append("cancelled")
+            raise
+
+    async with ASGICacheMiddleware(working) as cached:
+        call = get()
+        task = asyncio.create_task(call.to(cached))
+        while not call.sent or not call.is_complete:
+            call.something_came.clear()
+            await call.something_came.wait()
+        await turns(3)
+        task.cancel()
+        await asyncio.wait({task})
+        await turns(3)
+    assert ends == ["cancelled"]
+
+
 async def test_who_has_gone_waits_for_nobody() -> None:
     """A client that goes while it waits for another's answer is done with; the other one gets it."""
     app = Numbered()

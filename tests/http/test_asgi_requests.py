@@ -162,6 +162,21 @@ async def test_a_start_that_fails_closes_the_cache() -> None:
     assert "cache-status" not in (await get().to(cached)).fields
 
 
+async def test_messages_that_are_no_part_of_a_response_are_not_passed_on() -> None:
+    """What an application sends besides head and body, as for an extension that was not offered, is left out."""
+    app = Numbered()
+
+    async def talking(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.debug", "info": {}})
+        await app(scope, receive, send)
+
+    async with ASGICacheMiddleware(talking) as cached:
+        first, again = await get().to(cached), await get().to(cached)
+    kinds = [message["type"] for message in (*first.sent, *again.sent)]
+    assert set(kinds) == {"http.response.start", "http.response.body"}
+    assert again.is_hit
+
+
 @pytest.mark.parametrize("tags", ["product:1", [1], None])
 async def test_tags_that_are_none_are_refused(tags: object) -> None:
     """One string, or something else, in the place of several tags is an error that says so: it would purge nothing."""

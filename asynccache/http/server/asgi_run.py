@@ -65,7 +65,7 @@ class AsgiRun:
         self._head: asyncio.Future[None] = loop.create_future()
         self._over: asyncio.Future[None] = loop.create_future()
         self._is_told = self._is_complete = False
-        self.task: asyncio.Task[None] | None = None
+        self.task: asyncio.Task[None]  # once it has been started
         self.status = 0
         self.headers: list[tuple[bytes, bytes]] = []
         self.body = Pieces()
@@ -126,8 +126,6 @@ class AsgiRun:
         Raises:
             Exception: what it has raised after that.
         """
-        if self.task is None:
-            return
         try:
             await asyncio.wait({self.task})
         except asyncio.CancelledError:
@@ -138,8 +136,7 @@ class AsgiRun:
 
     def cancel(self) -> None:
         """The only one for whom it runs was cancelled: so is the application."""
-        if self.task is not None:
-            self.task.cancel()
+        self.task.cancel()
 
     def discard(self) -> None:
         """The response is not needed, though its client is there: a short one may be sent to its end unnoticed."""
