@@ -1,5 +1,6 @@
 """What makes two requests for one URL ask for different things; what does not."""
 
+import asyncio
 import contextlib
 import gzip
 import ssl
@@ -162,3 +163,16 @@ async def test_what_makes_no_difference() -> None:
     assert await mark("http://shop.example/", ssl=False, server_hostname="other.example") == ""
     assert await mark("http://shop.example/", proxy="http://proxy.example/") == ""
     assert await mark("http://shop.example/", headers={"Host": "Shop.Example:80"}) == ""
+
+
+async def test_another_proxy_is_another_way(site: Site, cache: CacheMiddleware) -> None:
+    """Who takes no proxy does not wait for one that is down, nor fails by it; what came either way is for both."""
+    visits = site.wait("a")
+    async with session_with(cache) as session:
+        direct = asyncio.create_task(fetch(session, site / "a"))
+        visit = await visits.first()
+        with pytest.raises(aiohttp.ClientProxyConnectionError):
+            await fetch(session, site / "a", proxy="http://127.0.0.1:1")
+        visit.answer(b"whole")
+        assert (await direct).body == b"whole"
+        assert (await fetch(session, site / "a", proxy="http://127.0.0.1:1")).from_cache

@@ -14,9 +14,7 @@ from aiohttp import ClientHandlerType, ClientRequest, Fingerprint
 from aiohttp.payload import BytesPayload
 
 from asynccache.http import rfc9111
-
-_UNDECODED: Final = "undecoded"
-"""Of requests that leave bodies as they come: their octets are other ones."""
+from asynccache.http.engine import UNDECODED
 
 _WISH: Final = "auto_decompress"
 _MOST_LOOKED_AT: Final = 64
@@ -30,7 +28,7 @@ def mark_of(request: ClientRequest, *, decodes: bool) -> str:
         decodes: whether content codings are taken off its body.
     """
     host, place, trust = _other_host(request), _other_place(request), _other_trust(request)
-    mark = "" if decodes else _UNDECODED
+    mark = "" if decodes else UNDECODED
     if host is None and place is None and not trust:
         return mark
     ways = (host or "", place or "", *trust)

@@ -75,7 +75,8 @@ class CacheMiddleware(CacheFace):
         mark = mark_of(request, decodes=decodes)
         if isinstance(body, BytesPayload):
             mark += mark_of_body(body, headers.get("Content-Type", ""))
-        return self._response(await self._cache.respond(asked, origin, mark, ruling=ruling), request)
+        answer = await self._cache.respond(asked, origin, mark, ruling=ruling, group=request.proxy)
+        return self._response(answer, request)
 
     def _response(self, answer: Answer, request: ClientRequest) -> ClientResponse:
         arrival = answer.arrival
