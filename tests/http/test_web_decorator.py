@@ -1,5 +1,6 @@
 """Handlers of aiohttp.web that are decorated, with and without the cache as a middleware around them."""
 
+import functools
 from typing import Any
 
 import pytest
@@ -233,6 +234,50 @@ async def test_a_decorator_that_is_hidden_is_taken_at_its_word() -> None:
     assert replies[1].headers["Vary"] == "Accept"
 
 
+async def test_a_decorator_that_is_hidden_publishes_nothing_that_it_would_not_keep_itself() -> None:
+    """Answers to a login, errors and cookies do not become everybody's because another decorator lies around it."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = web.Response(status=int(request.query.get("status", "200")), text=str(request.headers))
+        if "cookie" in request.query:
+            response.set_cookie("session", "1")
+        return response
+
+    async with ResponseCache() as cache:
+        decorated = cache.cached(ttl=60)(answer)
+        in_parts = functools.partial(decorated)
+
+        async def hiding(request: web.Request) -> web.StreamResponse:
+            return await decorated(request)
+
+        async with serving(cache, {"/": hiding, "/partial": in_parts, "/direct": decorated}) as site:
+            for path in ("/", "/partial", "/direct"):
+                for query in ("?status=500", "?status=401", "?status=403", "?cookie"):
+                    replies = [await site.get(path + query) for _ in range(2)]
+                    assert "Cache-Control" not in replies[0].headers
+                    assert not replies[1].is_hit
+                await site.get(path, Authorization="Basic one")
+                assert "Basic" not in (await site.get(path)).text
+
+
+@pytest.mark.parametrize(
+    ("status", "is_kept"),
+    [(200, True), (204, True), (301, True), (404, True), (201, False), (302, False), (503, False)],
+)
+async def test_a_decorators_ttl_holds_for_what_may_be_kept_without_saying_so(status: int, is_kept: bool) -> None:
+    """A status that is no answer for a while to come is kept only if the handler itself says for how long."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        said = {"Cache-Control": "max-age=9"} if "says" in request.query else None
+        return web.Response(status=status, headers=said)
+
+    async with ResponseCache() as cache, plain({"/": cache.cached(ttl=60)(answer)}) as site:
+        replies = {path: [await site.get(path) for _ in range(2)] for path in ("/", "/?says")}
+    assert replies["/"][1].is_hit is is_kept
+    assert replies["/?says"][1].is_hit
+    assert ("detail=no-freshness" in replies["/"][0].told) is not is_kept
+
+
 async def test_a_rule_that_forbids_caching_holds_for_decorated_handlers() -> None:
     """`Rule(cache=False)` is an owner's last word."""
     handler = Counting("")
@@ -282,3 +327,11 @@ async def test_options_that_mean_nothing_are_refused_where_they_are_written(
     async with ResponseCache() as cache:
         with pytest.raises(error, match=said):
             cache.cached(**options)
+
+
+async def test_a_decorator_without_parentheses_says_what_to_write() -> None:
+    """`@cache.cached` is refused where it stands."""
+    handler: Any = Counting().answer
+    async with ResponseCache() as cache:
+        with pytest.raises(TypeError, match=r"write @cache\.cached\(ttl=60\)"):
+            cache.cached(handler)

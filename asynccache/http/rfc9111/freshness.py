@@ -117,7 +117,12 @@ def heuristic_lifetime(stored: StoredResponse, said: Directives, policy: Policy,
 
 def may_be_guessed(status: int, said: Directives, policy: Policy) -> bool:
     """Tell whether a lifetime may be guessed: by the status (RFC 9110, 15.1), or as it is told (5.2.2.7, 5.2.2.9)."""
-    return status in _HEURISTICALLY_CACHEABLE or "public" in said or ("private" in said and not policy.shared)
+    return is_cacheable_by_default(status) or "public" in said or ("private" in said and not policy.shared)
+
+
+def is_cacheable_by_default(status: int) -> bool:
+    """Tell whether a response with this status may be kept without saying so (RFC 9110, 15.1)."""
+    return status in _HEURISTICALLY_CACHEABLE
 
 
 def born_at(stored: StoredResponse) -> float:

@@ -14,8 +14,9 @@ from aiohttp import web
 
 from asynccache.http.options import HttpCacheOptions, read_policy
 from asynccache.http.reading import read_words
+from asynccache.http.rfc9111 import is_cacheable_by_default
 from asynccache.http.rules import Ruling
-from asynccache.http.server.web_origin import CACHE_TAGS, Handler
+from asynccache.http.server.web_origin import CACHE_TAGS, Handler, tags_of_request
 
 TagsOf: TypeAlias = Callable[[web.Request], Iterable[str]]
 AnyHandler: TypeAlias = Callable[..., Awaitable[web.StreamResponse]]
@@ -46,13 +47,14 @@ class HandlerTerms:
 
     def tell(self, request: web.Request, response: web.StreamResponse) -> None:
         """Write it into a response that somebody else may keep, as the handler could have done."""
-        request[CACHE_TAGS] = (*request.get(CACHE_TAGS, ()), *self.tags_of(request))
+        request[CACHE_TAGS] = (*tags_of_request(request), *self.tags_of(request))
         if response.prepared:
             return
         if self.vary:
             response.headers.add("Vary", ", ".join(self.vary))
-        if "ttl" in self.changes and "Cache-Control" not in response.headers:
-            response.headers["Cache-Control"] = f"s-maxage={int(self.changes['ttl'])}"
+        seconds = int(self.changes.get("ttl", 0))
+        if seconds and "Cache-Control" not in response.headers and _may_be_published(request, response):
+            response.headers["Cache-Control"] = f"s-maxage={seconds}"
 
 
 def read_terms(
@@ -76,8 +78,14 @@ def read_terms(
     policy = read_policy(True, cast("HttpCacheOptions", given))
     changes = {name: getattr(policy, name) for name in given}
     return HandlerTerms(
-        changes, read_words("vary", vary), tags if callable(tags) else _always(read_words("tags", tags))
+        changes, read_words("vary", vary), _read(tags) if callable(tags) else _always(read_words("tags", tags))
     )
+
+
+def _may_be_published(request: web.Request, response: web.StreamResponse) -> bool:
+    """Tell whether `s-maxage` may be written into a response: it would make public what is not (RFC 9111, 3.5)."""
+    is_personal = "Authorization" in request.headers or "Set-Cookie" in response.headers or response.cookies
+    return is_cacheable_by_default(response.status) and not is_personal
 
 
 def call_of(handler: AnyHandler, args: tuple[Any, ...]) -> tuple[web.Request, Handler]:
@@ -95,6 +103,10 @@ def call_of(handler: AnyHandler, args: tuple[Any, ...]) -> tuple[web.Request, Ha
     raise TypeError(
         "@cache.cached is for handlers of aiohttp.web, which are called with a request, or methods of a View"
     )
+
+
+def _read(tags: TagsOf) -> TagsOf:
+    return lambda request: read_words("what the function gives that is told by tags=", tags(request))
 
 
 def _always(words: tuple[str, ...]) -> TagsOf:

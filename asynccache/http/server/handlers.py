@@ -3,6 +3,7 @@
 Decides which requests concern it, and who is given the handler's own response: the one whose request it was.
 """
 
+import asyncio
 import functools
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextvars import ContextVar
@@ -21,10 +22,13 @@ from asynccache.http.server.sharing import extra_lines
 from asynccache.http.server.targets import uri_of
 from asynccache.http.server.web_origin import Handler, Told, WebArrival, WebOrigin
 from asynccache.http.server.web_responses import response_of
-from asynccache.http.spool import NullSink
+from asynccache.http.spool import NullSink, Spool
 from asynccache.stores.contract import Store
 
 _F = TypeVar("_F", bound=Callable[..., Awaitable[web.StreamResponse]])
+
+_PATIENCE: Final = 1.0
+"""Seconds for which a response waits at most until it is stored."""
 
 _MARK: Final = "__asynccache_response_cache__"
 _inside: Final[ContextVar[tuple[object, ...]]] = ContextVar("asynccache.http.inside", default=())
@@ -35,12 +39,15 @@ class ResponseCache(ServerCache):
     """A shared cache in front of handlers of aiohttp.web (RFC 9111), as a middleware or for decorated handlers.
 
     What may be kept, the handlers' responses say (`Cache-Control`, `Expires`), unless an option, a rule or the
-    decorator says more. Never kept for others: responses to requests with `Authorization` that are not `public`, those
-    with `Set-Cookie`, `private` ones and `no-store`. If only an option says that a response is fresh, it is given to
-    requests with the same `Cookie` only; a handler that sets `Cache-Control`, or is decorated, answers for everybody.
+    decorator says more. Never kept for others: `private` responses and `no-store`, those with `Set-Cookie`, and those
+    to requests with `Authorization`, unless they say `public`, `s-maxage` or `must-revalidate`. If only an option says
+    that a response is fresh, or it has to be validated each time (`no-cache`, `max-age=0`), it is given to requests
+    with the same `Authorization` and `Cookie` only; one that says for how long it is fresh, or comes from a decorated
+    handler, is for everybody.
 
-    The key is scheme, `Host`, path and query as they were sent. No other field is part of it, `X-Forwarded-Host`
-    neither: a handler that looks at one names it in `Vary`, or the answer to one client is given to all.
+    The key is scheme, `Host`, path and query; escapes that mean nothing (`%61`) make no other. No other field is part
+    of it, `X-Forwarded-Host` neither: a handler that looks at one names it in `Vary`, or the answer to one client is
+    given to all.
 
     Requests for the same at the same time run the handler once. Responses that a handler sends itself
     (`web.StreamResponse`, `FileResponse`, WebSockets), those with a body that is no bytes, and event streams pass
@@ -79,6 +86,8 @@ class ResponseCache(ServerCache):
 
     def cached(
         self,
+        handler: None = None,
+        /,
         *,
         ttl: float | timedelta | None = None,
         tags: Iterable[str] | TagsOf = (),
@@ -92,8 +101,11 @@ class ResponseCache(ServerCache):
         for every request then; only the handler itself is spared.
 
         Args:
+            handler: nothing: it is `@cache.cached()`, with parentheses.
             ttl: how long each response is fresh that may be kept, in seconds, whatever its fields say about that. None:
-                they say it. Where they forbid keeping it (`no-store`, `private`, `Set-Cookie`), they are obeyed.
+                they say it. Where they forbid keeping it (`no-store`, `private`, `Set-Cookie`), they are obeyed. It
+                holds for 200, 203, 204, 300, 301, 308, 404, 405, 410, 414 and 501 (RFC 9110, 15.1); a response of
+                another status is kept if it says for how long, or `public`.
             tags: to purge its responses by, or a function of the request that gives them.
             vary: request fields that the handler looks at; they are added to `Vary`.
             stale_while_revalidate: seconds for which an old response is served while the handler runs behind.
@@ -106,6 +118,8 @@ class ResponseCache(ServerCache):
             @cache.cached(ttl=60, tags=lambda request: [f"product:{request.match_info['id']}"])
             async def product(request: web.Request) -> web.Response: ...
         """
+        if handler is not None:
+            raise TypeError("write @cache.cached(ttl=60), or @cache.cached(): the decorator is what that call gives")
         terms = read_terms(ttl, tags, vary, stale_while_revalidate, stale_if_error)
 
         def decorate(handler: _F) -> _F:
@@ -181,6 +195,23 @@ class ResponseCache(ServerCache):
         return run
 
 
+async def _stored(spool: Spool) -> None:
+    """Wait until a response is stored that is there as a whole, so that who has an answer finds it kept.
+
+    Whether it could be stored is no affair of those who have it already.
+    """
+    sink = NullSink()
+    spool.attach(sink)
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            await sink.wait()
+    except Exception:
+        return  # what takes longer goes on behind
+    except BaseException:
+        spool.leave(sink)
+        raise
+
+
 async def _own_response(answer: Answer, arrival: WebArrival) -> web.StreamResponse:
     """Give the one whose request it was what the handler has made of it.
 
@@ -188,12 +219,7 @@ async def _own_response(answer: Answer, arrival: WebArrival) -> web.StreamRespon
         Exception: what the handler has raised, be it a response or not.
     """
     if answer.spool is not None:
-        sink = NullSink()
-        answer.spool.attach(sink)
-        try:
-            await sink.wait()  # who has an answer finds it stored
-        finally:
-            answer.spool.leave(sink)
+        await _stored(answer.spool)
     native = arrival.native if arrival.sending is None else await arrival.sending
     if isinstance(native, web.StreamResponse) and not native.prepared:
         native.headers.extend(extra_lines(answer))

@@ -18,6 +18,7 @@ from asynccache.http.errands import CONDITIONS
 from asynccache.http.exchange import Lines
 from asynccache.http.message import Fields, Request, Response, WallClock
 from asynccache.http.policy import Policy
+from asynccache.http.reading import read_words
 from asynccache.http.server.lending import LentWriter, NobodyToSendTo, changed, connection_of, give_back, lent
 from asynccache.http.server.sharing import content_tag, for_sharing, narrowing, tags_in
 from asynccache.http.server.web_responses import fields_of, whole_body
@@ -172,7 +173,7 @@ class WebOrigin:
 
     def _tags(self, request: web.Request, native: web.StreamResponse) -> tuple[str, ...]:
         """Give the tags of a response, wherever they are told, and take those off that clients must not see."""
-        tags: list[str] = [*(self.told.tags_of(request) if self.told.tags_of else ()), *request.get(CACHE_TAGS, ())]
+        tags: list[str] = [*(self.told.tags_of(request) if self.told.tags_of else ()), *tags_of_request(request)]
         if self.told.tag_header and not native.prepared:
             tags += tags_in(native.headers.popall(self.told.tag_header, ()))
         return tuple(dict.fromkeys(tags))
@@ -184,6 +185,15 @@ class WebOrigin:
         native.headers["ETag"] = tag
         fields = response.fields.with_lines(("ETag", tag))
         return Response(response.status, fields, response.request_time, response.response_time, response.reason)
+
+
+def tags_of_request(request: web.Request) -> tuple[str, ...]:
+    """Give the tags that a handler has put into its request.
+
+    Raises:
+        TypeError: they are none.
+    """
+    return read_words("request[CACHE_TAGS]", request.get(CACHE_TAGS, ()))
 
 
 async def _returned(handler: Handler, request: web.Request) -> Any:
