@@ -7,9 +7,11 @@ Each hit gets a response of its own, so that two readers never share a stream.
 import asyncio
 import inspect
 import weakref
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from aiohttp import ClientRequest, ClientResponse, HttpVersion11, StreamReader
+from aiohttp.connector import Connection
 from aiohttp.helpers import BaseTimerContext
 from multidict import CIMultiDict, CIMultiDictProxy
 
@@ -51,7 +53,7 @@ class TeedResponse(ClientResponse):
 
     def tee(self, spool: "Spool", timer: BaseTimerContext) -> None:
         """Read the body as it is read by all, within the time that its request has."""
-        self._spool, self._sink = spool, StreamSink(self._loop, timer)
+        self._spool, self._sink = spool, StreamSink(self._loop, timer, _closing_of(self._connection))
         self.content = self._sink.reader
         spool.attach(self._sink)
 
@@ -62,7 +64,7 @@ class TeedResponse(ClientResponse):
 
     def release(self) -> Any:
         """Do as aiohttp does; but while others read the body, or the rest is short, its connection is kept."""
-        if self._leave(may_be_finished=True):
+        if self._leave(may_be_finished=self._sink is None or self._sink.connected):
             return super().release()
         return _Nothing()
 
@@ -76,6 +78,14 @@ class TeedResponse(ClientResponse):
             return True
         self._notify_content()
         return False
+
+
+def _closing_of(connection: Connection | None) -> Callable[[], bool] | None:
+    """Tell what tells whether a connection was closed with its session: aiohttp tells that to nobody who waits."""
+    if connection is None:
+        return None
+    connector = connection._connector  # pyright: ignore[reportPrivateUsage]
+    return lambda: connector.closed
 
 
 class CachedResponse(ClientResponse):
@@ -134,7 +144,7 @@ class CachedResponse(ClientResponse):
     @property
     def connection(self) -> Any:
         """None: it has no connection. While its body is on its way, what can be told to call back at its end."""
-        return self._sink if not self._closed else None
+        return self._sink if self._sink is not None and not self._sink.is_over else None
 
     def say(self, answer: Answer, timer: BaseTimerContext) -> None:
         """Be what the cache answers; a body that is on its way has the time that its request has."""
@@ -147,7 +157,6 @@ class CachedResponse(ClientResponse):
         if answer.spool is not None:
             self._closed = False
             self._spool, self._sink = answer.spool, StreamSink(self._loop, timer)
-            self._sink.add_callback(self._end)
             self._stream = self._sink.reader
             answer.spool.attach(self._sink)
         elif body is None or isinstance(body, ChunkedBody):
@@ -164,9 +173,6 @@ class CachedResponse(ClientResponse):
         """Set the cookies of a response in the session's jar, as it has just come and this one stands for it."""
         self._cookies = native.cookies
         self._raw_cookie_headers = getattr(native, "_raw_cookie_headers", None)  # the jar reads these, from 3.13 on
-
-    def _end(self) -> None:
-        self._closed = True
 
     def close(self) -> None:
         """Read no more."""

@@ -22,14 +22,23 @@ class StreamSink:
     Args:
         loop: the reader's.
         timer: the reader's time limit; None if it has none any more.
+        is_cut_off: whether nothing can come any more, as the session was closed; None: that cannot be.
+
+    Attributes:
+        is_over: whether all has come, or the reader has gone.
     """
 
-    connected = True
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, timer: BaseTimerContext | None = None) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        timer: BaseTimerContext | None = None,
+        is_cut_off: Callable[[], bool] | None = None,
+    ) -> None:
         self._reading_paused = False
         self._room: asyncio.Future[None] | None = None
         self._loop = loop
+        self.is_over = False
+        self._is_cut_off = is_cut_off
         self._at_end: list[Callable[[], object]] = []
         self.reader = StreamReader(cast("Any", self), _LIMIT, timer=timer, loop=loop)
 
@@ -86,7 +95,13 @@ class StreamSink:
         """
         self._at_end.append(callback)
 
+    @property
+    def connected(self) -> bool:
+        """Whether there is something to wait for: asked by the stream before it waits."""
+        return self._is_cut_off is None or not self._is_cut_off()
+
     def _end(self) -> None:
+        self.is_over = True
         callbacks, self._at_end = self._at_end, []
         for callback in callbacks:
             callback()
