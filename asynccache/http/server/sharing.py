@@ -26,17 +26,15 @@ _TAG: Final = re.compile(r"[^,\s]+")
 _DIGEST: Final = 12
 
 
-def narrowing(fields: Fields, policy: Policy, now: float | None = None) -> tuple[str, ...]:
+def narrowing(fields: Fields, policy: Policy, now: float) -> tuple[str, ...]:
     """Give the request fields by which a response has to vary though it does not say so: those that tell users apart.
 
     Args:
         fields: of the response.
         policy: how it is judged.
-        now: when it came, in seconds since 1970. None: without a `Date`, an `Expires` says nothing.
+        now: when it came, in seconds since 1970.
     """
-    if now is None and "date" not in fields:
-        fields = fields.without(("expires",))
-    response = Response(200, fields, now or 0.0, now or 0.0)
+    response = Response(200, fields, now, now)
     if rfc9111.is_for_everybody(response, policy) or rfc9111.why_not_stored(_PLAIN, response, policy) is not None:
         return ()
     return tuple(name for name in policy.identity if name not in policy.ignore)
