@@ -1,6 +1,5 @@
 """Handlers of aiohttp.web that are decorated, with and without the cache as a middleware around them."""
 
-import functools
 from typing import Any
 
 import pytest
@@ -214,50 +213,6 @@ async def test_a_sub_application_may_have_the_same_cache() -> None:
             first, again = await site.get("/sub/"), await site.get("/sub/")
     assert (first.text, again.text, again.is_hit) == ("answer 1", "answer 1", True)
     assert len(again.headers.getall("Cache-Status")) == 1
-
-
-async def test_a_decorator_that_is_hidden_is_taken_at_its_word() -> None:
-    """Where another decorator hides it from the middleware, what is decorated tells its terms by its response."""
-    handler = Counting("")
-    async with ResponseCache() as cache:
-        decorated = cache.cached(ttl=60, tags=("deep",), vary=("Accept",))(handler.answer)
-
-        async def hiding(request: web.Request) -> web.StreamResponse:
-            return await decorated(request)
-
-        async with serving(cache, {"/": hiding}) as site:
-            replies = [await site.get(), await site.get()]
-            await cache.purge_tags("deep")
-            anew = await site.get()
-    assert [reply.text for reply in (*replies, anew)] == ["answer 1", "answer 1", "answer 2"]
-    assert replies[1].headers["Cache-Control"] == "s-maxage=60"
-    assert replies[1].headers["Vary"] == "Accept"
-
-
-async def test_a_decorator_that_is_hidden_publishes_nothing_that_it_would_not_keep_itself() -> None:
-    """Answers to a login, errors and cookies do not become everybody's because another decorator lies around it."""
-
-    async def answer(request: web.Request) -> web.StreamResponse:
-        response = web.Response(status=int(request.query.get("status", "200")), text=str(request.headers))
-        if "cookie" in request.query:
-            response.set_cookie("session", "1")
-        return response
-
-    async with ResponseCache() as cache:
-        decorated = cache.cached(ttl=60)(answer)
-        in_parts = functools.partial(decorated)
-
-        async def hiding(request: web.Request) -> web.StreamResponse:
-            return await decorated(request)
-
-        async with serving(cache, {"/": hiding, "/partial": in_parts, "/direct": decorated}) as site:
-            for path in ("/", "/partial", "/direct"):
-                for query in ("?status=500", "?status=401", "?status=403", "?cookie"):
-                    replies = [await site.get(path + query) for _ in range(2)]
-                    assert "Cache-Control" not in replies[0].headers
-                    assert not replies[1].is_hit
-                await site.get(path, Authorization="Basic one")
-                assert "Basic" not in (await site.get(path)).text
 
 
 @pytest.mark.parametrize(
