@@ -7,10 +7,8 @@ import aiohttp
 import pytest
 
 from asynccache.http import CacheMiddleware
-from tests.flight.gates import turns
 from tests.http.clients import fetch, opened, session_with, started
 from tests.http.sites import Site
-from tests.http.test_spool import Reader, Scene
 
 PIECE = bytes(100_000)
 
@@ -41,13 +39,3 @@ async def test_closing_the_session_ends_what_is_read(site: Site, cache: CacheMid
     site.say("a", "whole")
     async with session_with(cache) as another:
         assert (await fetch(another, site / "a")).body == b"whole"
-
-
-async def test_readers_of_what_has_not_begun() -> None:
-    """A spool that is ended in the turn in which it was made tells its readers."""
-    scene = Scene()
-    task = scene.start(reader := Reader())
-    task.cancel()
-    await asyncio.wait([task])
-    await turns()
-    assert isinstance(reader.end, ConnectionResetError)

@@ -382,12 +382,13 @@ async def test_storing_that_fails_is_no_readers_affair(scene: Scene, caplog: pyt
 
 
 async def test_cancelled_before_it_has_begun(scene: Scene) -> None:
-    """A spool that is ended in the turn in which it was made lets the origin go."""
-    task = scene.start(Reader())
+    """A spool that is ended in the turn in which it was made lets the origin go, and tells its readers."""
+    task = scene.start(reader := Reader())
     task.cancel()
     await asyncio.wait([task])
     await turns()
     assert scene.let_go == 1
+    assert isinstance(reader.end, ConnectionResetError)
 
 
 @pytest.mark.parametrize("turn", range(1, 12))
