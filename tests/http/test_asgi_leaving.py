@@ -10,6 +10,8 @@ from asynccache.http.server.asgi_run import NobodyReads
 from asynccache.testing import ManualClock
 from tests.http.asgi_client import Call, Numbered, get
 
+pytestmark = pytest.mark.usefixtures("watched_loop")
+
 
 class Polled:
     """An application that waits for its client to go, before it has sent anything."""
@@ -138,14 +140,7 @@ async def test_a_call_that_is_cancelled_when_its_client_has_gone_is_cancelled() 
 
 async def test_a_call_whose_client_has_gone_may_be_cancelled_while_others_read() -> None:
     """A server that ends the call of a client that has gone spoils nothing for those who read the same response."""
-    may_end = asyncio.Event()
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"cache-control", b"max-age=60")]})
-        await send({"type": "http.response.body", "body": b"one", "more_body": True})
-        await may_end.wait()
-        await send({"type": "http.response.body", "body": b"two"})
-
+    app = Halves()
     async with ASGICacheMiddleware(app) as cached:
         gone, other = get(), get()
         tasks = [asyncio.create_task(call.to(cached)) for call in (gone, other)]
@@ -154,9 +149,34 @@ async def test_a_call_whose_client_has_gone_may_be_cancelled_while_others_read()
         await turns(10)
         tasks[0].cancel()
         await asyncio.wait(tasks[:1])
-        may_end.set()
+        app.may_end.set()
         await tasks[1]
     assert (tasks[0].cancelled(), other.body, other.is_complete) == (True, b"onetwo", True)
+
+
+async def test_an_application_that_does_not_end_after_a_disconnect_is_cancelled_with_its_call() -> None:
+    """What hears of a disconnect, and goes on all the same, is ended by the server that ends the call."""
+    heard: list[str] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        try:
+            heard.extend([(await receive())["type"], (await receive())["type"]])
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            heard.append("cancelled")
+            raise
+
+    async with ASGICacheMiddleware(app) as cached:
+        call = get()
+        task = asyncio.create_task(call.to(cached))
+        await turns(10)
+        call.has_gone.set()
+        await turns(10)
+        assert heard == ["http.request", "http.disconnect"]
+        task.cancel()
+        await asyncio.wait({task})
+        await turns(3)
+    assert (heard[2:], task.cancelled()) == (["cancelled"], True)
 
 
 async def test_what_follows_a_response_is_cancelled_with_its_call() -> None:
@@ -204,30 +224,45 @@ async def test_who_has_gone_waits_for_nobody() -> None:
     assert (leader.body, follower.sent, app.runs) == (b"answer 1", [], 1)
 
 
-async def test_a_short_answer_whose_client_goes_while_it_is_sent_is_kept() -> None:
-    """What is not much is read to its end, though nobody is there for it any more."""
-    app = Numbered()
-    app.headers.append(("content-length", "6"))
-    app.pieces = [b"one", b"two"]
-    may_send = asyncio.Event()
-    call = get()
+class Halves:
+    """An application that sends one half of its answer, and the other one when the test says so."""
 
+    def __init__(self, *headers: tuple[bytes, bytes]) -> None:
+        self.headers = [(b"cache-control", b"max-age=60"), *headers]
+        self.may_end = asyncio.Event()
+        self.ends: list[object] = []
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer a request."""
+        await send({"type": "http.response.start", "status": 200, "headers": self.headers})
+        await send({"type": "http.response.body", "body": b"one", "more_body": True})
+        await self.may_end.wait()
+        try:
+            await send({"type": "http.response.body", "body": b"two"})
+        except OSError as error:
+            self.ends.append(type(error))
+            self.ends.extend([(await receive())["type"], (await receive())["type"]])
+            raise
+        self.ends.append("done")
+
+
+@pytest.mark.parametrize("length", [b"6", b""])
+async def test_a_short_answer_whose_client_goes_while_it_is_sent_is_kept(length: bytes) -> None:
+    """What is known not to be much is read to its end, though nobody is there for it; else the application is told."""
+    app = Halves(*([(b"content-length", length)] if length else []))
     async with ASGICacheMiddleware(app) as cached:
-
-        async def slowly(scope: Any, receive: Any, send: Any) -> None:
-            async def sending(message: Any) -> None:
-                call.something_came.set()
-                await may_send.wait()
-                await send(message)
-
-            await cached(scope, receive, sending)
-
-        task = asyncio.create_task(call.to(slowly))
-        await call.something_came.wait()
+        call = get()
+        task = asyncio.create_task(call.to(cached))
+        while call.body != b"one":
+            call.something_came.clear()
+            await call.something_came.wait()
         call.has_gone.set()
+        await turns(10)
+        app.may_end.set()
         await task
         again = await get().to(cached)
-    assert (call.sent, again.body, again.is_hit) == ([], b"onetwo", True)
+    assert (call.body, again.body, again.is_hit) == (b"one", b"onetwo", bool(length))
+    assert app.ends == (["done"] if length else [NobodyReads, "http.request", "http.disconnect", "done"])
 
 
 @pytest.mark.parametrize("news", ["http.request", "error"])
@@ -286,6 +321,8 @@ class Confirming:
                 await asyncio.sleep(0)  # lets the cache do what it does with the head
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         except OSError as error:
+            await receive()
+            await receive()  # comes back: it is over
             self.over.put_nowait(type(error))
             raise
         self.over.put_nowait("done")

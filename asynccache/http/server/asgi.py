@@ -105,18 +105,17 @@ class ASGICacheMiddleware(ServerCache):
     async def _answer(self, asked: Request, ruling: Ruling, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request from the cache, or through it."""
         upload, heard = (None, receive) if asked.method in _READS else (receive, None)
-        client, is_own = Listening(heard), True
+        client = Listening(heard)
         origin = AsgiOrigin(self._application, scope, upload, asked, ruling.policy, client)
         try:
             with client:
                 answer = await self._built.cache.respond(asked, origin, ruling=ruling)
-                is_own = answer.arrival is not None
                 origin.give_back()
                 client.may_go()
                 await self._send(asked, answer, client, send)
         finally:
             await client.end()
-        if origin.run is not None and is_own:
+        if origin.run is not None:
             await origin.run.wait()
             origin.give_back()
 
