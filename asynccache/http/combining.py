@@ -120,7 +120,8 @@ class Completed:
     """
 
     native: Any = None
-    is_decoded = is_upgrade = False
+    is_decoded = is_untouched = False
+    length: int | None = None
 
     def __init__(self, rest: Arrival, response: Response, beginning: AsyncIterator[bytes]) -> None:
         self.response = response

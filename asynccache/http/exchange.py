@@ -26,14 +26,16 @@ class Arrival(Protocol):
         response: the head.
         native: what the framework calls a response, to be handed on untouched if nothing is stored.
         is_decoded: whether a content coding is taken off the body, though the fields name it.
-        is_upgrade: whether it is no response of HTTP any more, but the beginning of something else.
+        is_untouched: whether the cache has to keep its hands off: it is no response of HTTP any more, or on its way.
+        length: how many bytes the body has, if all of it has come with the head; None: that is not known.
         tags: what the stored response is to be purged by.
     """
 
     response: Response
     native: Any
     is_decoded: bool
-    is_upgrade: bool
+    is_untouched: bool
+    length: int | None
     tags: tuple[str, ...]
 
     def chunks(self) -> AsyncIterator[bytes]:

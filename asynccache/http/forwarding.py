@@ -96,7 +96,7 @@ class Forwarding:
 
     async def _take(self, errand: Errand, arrival: Arrival, *, is_validation: bool) -> Landing:
         response, request, policy = arrival.response, errand.request, errand.policy
-        if arrival.is_upgrade:
+        if arrival.is_untouched:
             return Passed(errand, arrival, "untouched")
         if response.status == 304 and is_validation:
             landing = await self._freshen(errand, arrival)
@@ -143,7 +143,7 @@ class Forwarding:
             if body is not None:
                 await self._keep(errand, stored.with_body(body), ttl)
 
-        spool = Spool(arrival.chunks(), writer=writer, done=done, let_go=arrival.discard, length=_length_of(response))
+        spool = Spool(arrival.chunks(), writer=writer, done=done, let_go=arrival.discard, length=_length_of(arrival))
         self._tasks.own(spool.start(), is_wanted=lambda: spool.is_wanted)
         return Coming(errand, stored, terms, arrival, spool)
 
@@ -168,7 +168,7 @@ class Forwarding:
             return "event-stream"
         if response.status == 206 and arrival.is_decoded:
             return "decoded-part"  # its range counts the octets that were sent, which nobody has any more
-        if (_length_of(response) or 0) > self._store.max_body:
+        if (_length_of(arrival) or 0) > self._store.max_body:
             self._store.counts.too_large += 1
             return "too-large"
         return rfc9111.why_not_stored(errand.request, response, errand.policy)
@@ -248,8 +248,11 @@ def _may_be_told(errand: Errand, stored: StoredResponse) -> bool:
     return not errand.policy.identity_in(stored.vary) or selects(errand.request.headers, stored)
 
 
-def _length_of(response: Response) -> int | None:
-    """Give how many bytes a body is said to have, as it is sent."""
+def _length_of(arrival: Arrival) -> int | None:
+    """Give how many bytes a body has, or is said to have, as it is sent."""
+    if arrival.length is not None:
+        return arrival.length
+    response = arrival.response
     told = single(response.fields, "content-length")
     return delta_seconds(told) if told is not None else None
 

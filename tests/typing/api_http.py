@@ -199,8 +199,8 @@ async def handlers(request: web.Request) -> None:
 
     await products()  # type: ignore[call-arg]
     await Shop().basket("request")  # type: ignore[arg-type]
-    responses.cached(60)  # type: ignore[call-arg]
-    responses.cached(products)  # type: ignore[call-arg, arg-type]
+    responses.cached(60)  # type: ignore[arg-type]
+    responses.cached(products)  # type: ignore[arg-type]
     responses.cached(ttl="60")  # type: ignore[arg-type]
     responses.cached(tags=5)  # type: ignore[arg-type]
     responses.cached(tags=lambda number: [number.bit_length()])  # type: ignore[attr-defined, list-item, unused-ignore]

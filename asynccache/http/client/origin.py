@@ -38,7 +38,7 @@ class ClientArrival:
         self.response = Response(native.status, fields, request_time, response_time, native.reason or "")
         codings = {coding.strip().lower() for line in fields.getall("content-encoding") for coding in line.split(",")}
         self.is_decoded = decodes and not codings.isdisjoint(_CODINGS)
-        self.is_upgrade = native.status == 101 or _is_begun(native)  # what is half read is nobody else's either
+        self.is_untouched = native.status == 101 or _is_begun(native)  # what is half read is nobody else's either
         self.length = _length_of(native)
         self._payload: StreamReader = native.content
         self.timer = _take_timer(native.content)

@@ -38,9 +38,10 @@ class AsgiArrival:
 
     response: Response
     native: AsgiRun
-    is_upgrade: bool
+    is_untouched: bool
     tags: tuple[str, ...]
     is_decoded: bool = False
+    length: int | None = None
     _is_read: bool = False
 
     def chunks(self) -> AsyncIterator[bytes]:

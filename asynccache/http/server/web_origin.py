@@ -62,10 +62,11 @@ class WebArrival:
     response: Response
     native: Any
     body: bytes = b""
-    is_upgrade: bool = False
+    is_untouched: bool = False
     is_decoded: bool = False
     tags: tuple[str, ...] = ()
     sending: asyncio.Task[Any] | None = None
+    length: int | None = None
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """Give the body, which is there as a whole."""
@@ -145,7 +146,7 @@ class WebOrigin:
         if run.done():
             return await self._arrival(copy, run.result(), asked)
         response = Response(200, Fields(), asked, self.clock())
-        return WebArrival(response, None, is_upgrade=True, sending=run)
+        return WebArrival(response, None, is_untouched=True, sending=run)
 
     async def _run(self, copy: web.Request) -> Any:
         try:
