@@ -62,7 +62,7 @@ IMPURE: Final = {
 }  # fmt: skip
 """What core must not import: waiting, clocks, input and output, logs. For `random`, see `impure`."""
 
-RULES: Final = ("asynccache.http.rfc9111", "asynccache.http.status")
+RULES: Final = ("asynccache.http.rfc9111", "asynccache.http.syntax.status")
 """The rules of HTTP caching, and how what they led to is told: pure, with all that they are made of."""
 
 MADE_OF: Final = {"conditional", "dates", "fields", "message", "policy", "ranges", "stored", "uris", "vary"}
@@ -235,8 +235,12 @@ def test_the_rules_of_http_know_no_store() -> None:
 
 def test_what_something_is_made_of_is_found() -> None:
     """Imports are followed: what waits is found behind what does not, and a folder's modules are all looked at."""
-    found = made_of(("asynccache.http.options",))
-    assert {"asynccache.http.engine", "asynccache.http.rfc9111.reusing", "asynccache.stores.contract"} <= found.keys()
+    found = made_of(("asynccache.http.settings.options",))
+    assert {
+        "asynccache.http.answering.engine",
+        "asynccache.http.rfc9111.reusing",
+        "asynccache.stores.contract",
+    } <= found.keys()
     assert [wrong for source in found.values() for wrong in impure(source)] != []
     assert made_of(("asynccache.htt",)) == {}
 

@@ -6,10 +6,10 @@ What each is made with is imported when it is asked for: the middleware for ASGI
 import importlib
 from typing import TYPE_CHECKING, Any, Final
 
-from asynccache.http.counts import HttpStats
-from asynccache.http.directives import directives
-from asynccache.http.rules import Rule
-from asynccache.http.status import CacheStatus
+from asynccache.http.answering.counts import HttpStats
+from asynccache.http.settings.directives import directives
+from asynccache.http.settings.rules import Rule
+from asynccache.http.syntax.status import CacheStatus
 
 if TYPE_CHECKING:
     from asynccache.http.client.middleware import CacheMiddleware, cache_status, is_from_cache

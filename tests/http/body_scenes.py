@@ -3,11 +3,11 @@
 import asyncio
 from typing import Final
 
-from asynccache.http.bodies import Bodies, BodyLimits, BodyWriter
-from asynccache.http.spelling import Spelling
-from asynccache.http.store_counts import StoreCounts
-from asynccache.http.store_link import StoreLink
-from asynccache.http.stored import Body
+from asynccache.http.kept.bodies import Bodies, BodyLimits, BodyWriter
+from asynccache.http.kept.spelling import Spelling
+from asynccache.http.kept.store_counts import StoreCounts
+from asynccache.http.kept.store_link import StoreLink
+from asynccache.http.kept.stored import Body
 from asynccache.serializers.envelope import Sealer
 from asynccache.stores import MemoryStore, Store
 from asynccache.testing import Chaos, ManualClock

@@ -4,14 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final
 
-from asynccache.http.counts import HttpStats
-from asynccache.http.engine import HttpCache
-from asynccache.http.exchange import Answer, Kind, Lines
-from asynccache.http.message import Fields, Request, Response
-from asynccache.http.policy import Policy
-from asynccache.http.response_store import ResponseStore
-from asynccache.http.rules import Rule, Rules
-from asynccache.http.stored import InlineBody
+from asynccache.http.answering.counts import HttpStats
+from asynccache.http.answering.engine import HttpCache
+from asynccache.http.answering.exchange import Answer, Kind, Lines
+from asynccache.http.kept.response_store import ResponseStore
+from asynccache.http.kept.stored import InlineBody
+from asynccache.http.settings.policy import Policy
+from asynccache.http.settings.rules import Rule, Rules
+from asynccache.http.syntax.message import Fields, Request, Response
 from asynccache.stores import MemoryStore
 from asynccache.testing import Chaos, ManualClock
 

@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any, Final
 
-from asynccache.http.memo import Variants
-from asynccache.http.message import Fields
-from asynccache.http.response_store import ResponseStore
-from asynccache.http.stored import InlineBody, StoredResponse
+from asynccache.http.kept.memo import Variants
+from asynccache.http.kept.response_store import ResponseStore
+from asynccache.http.kept.stored import InlineBody, StoredResponse
+from asynccache.http.syntax.message import Fields
 from asynccache.stores import MemoryStore
 from asynccache.testing import Chaos, ManualClock
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asynccache.http.bodies import BodyLost, BodyWriter
-from asynccache.http.stored import ChunkedBody, InlineBody
+from asynccache.http.kept.bodies import BodyLost, BodyWriter
+from asynccache.http.kept.stored import ChunkedBody, InlineBody
 from tests.http.body_scenes import LIMITS, TEXT, Place
 
 

@@ -7,9 +7,9 @@ from contextlib import aclosing
 import pytest
 
 from asynccache.errors import StoreError
-from asynccache.http.bodies import GRACE, BodyLost
-from asynccache.http.spelling import Spelling
-from asynccache.http.stored import ChunkedBody, InlineBody
+from asynccache.http.kept.bodies import GRACE, BodyLost
+from asynccache.http.kept.spelling import Spelling
+from asynccache.http.kept.stored import ChunkedBody, InlineBody
 from asynccache.stores import Item, MemoryStore
 from tests.http.body_scenes import TEXT, Place, turns
 

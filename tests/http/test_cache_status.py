@@ -2,7 +2,7 @@
 
 import pytest
 
-from asynccache.http.status import CacheStatus
+from asynccache.http.syntax.status import CacheStatus
 
 
 @pytest.mark.parametrize(

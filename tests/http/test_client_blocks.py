@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asynccache.http import CacheMiddleware, Rule, directives
-from asynccache.http.fields import Directives
-from asynccache.http.fields import directives as directives_of
-from asynccache.http.message import Fields, Request
-from asynccache.http.policy import Policy
 from asynccache.http.rfc9111.directives import request_directives
+from asynccache.http.settings.policy import Policy
+from asynccache.http.syntax.fields import Directives
+from asynccache.http.syntax.fields import directives as directives_of
+from asynccache.http.syntax.message import Fields, Request
 from tests.http.clients import fetch, session_with
 from tests.http.sites import Site
 

@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from asynccache.http import CacheMiddleware, is_from_cache
-from asynccache.http.spool import WINDOW
+from asynccache.http.answering.spool import WINDOW
 from tests.flight.gates import turns
 from tests.http.clients import fetch, opened, started, together, until
 from tests.http.sites import Site

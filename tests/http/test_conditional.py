@@ -2,7 +2,7 @@
 
 import pytest
 
-from asynccache.http.conditional import (
+from asynccache.http.syntax.conditional import (
     entity_tag,
     is_not_modified,
     is_strong,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asynccache.http.dates import format_date, parse_date
+from asynccache.http.syntax.dates import format_date, parse_date
 
 MOMENT = int(datetime(2050, 8, 18, 2, 1, 18, tzinfo=UTC).timestamp())
 TODAY = int(datetime(2026, 11, 23, tzinfo=UTC).timestamp())

@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from asynccache.http import directives
-from asynccache.http.directives import current_directives
+from asynccache.http.settings.directives import current_directives
 from tests.http.clients import body, fetch
 from tests.http.sites import Site
 

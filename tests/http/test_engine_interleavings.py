@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from asynccache.http.engine import HttpCache
-from asynccache.http.exchange import Answer, Kind
-from asynccache.http.response_store import ResponseStore
+from asynccache.http.answering.engine import HttpCache
+from asynccache.http.answering.exchange import Answer, Kind
+from asynccache.http.kept.response_store import ResponseStore
 from tests.flight.cancelling import CancelledAtWait, at_turns
 from tests.flight.gates import turns
 from tests.http.engine_scenes import FRESH, URI, World, read

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asynccache.http.fields import FOREVER, Directives, delta_seconds, directives, is_token, members, parameters
+from asynccache.http.syntax.fields import FOREVER, Directives, delta_seconds, directives, is_token, members, parameters
 from tests.http.rfc_messages import fields
 
 

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from asynccache.http.merging import freshened, merged, most_recent
-from asynccache.http.message import Fields
-from asynccache.http.records import Kept
-from asynccache.http.stored import ChunkedBody, InlineBody
+from asynccache.http.kept.merging import freshened, merged, most_recent
+from asynccache.http.kept.records import Kept
+from asynccache.http.kept.stored import ChunkedBody, InlineBody
+from asynccache.http.syntax.message import Fields
 from tests.http.scenes import START, response, variant
 
 

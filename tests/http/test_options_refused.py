@@ -9,7 +9,7 @@ from aiohttp import web
 from yarl import URL
 
 from asynccache.http import CacheMiddleware, ResponseCache, Rule, directives
-from asynccache.http.directives import current_directives
+from asynccache.http.settings.directives import current_directives
 from asynccache.stores.memory import MemoryStore
 
 INF: Final = float("inf")

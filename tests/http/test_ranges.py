@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asynccache.http.ranges import (
+from asynccache.http.kept.stored import Span
+from asynccache.http.syntax.ranges import (
     Combined,
     Part,
     Unsatisfiable,
@@ -19,7 +20,6 @@ from asynccache.http.ranges import (
     slice_of,
     whole_fields,
 )
-from asynccache.http.stored import Span
 from tests.http.rfc_messages import fields, when
 
 ALPHABET = b"abcdefghijklmnopqrstuvwxyz"

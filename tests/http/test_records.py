@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asynccache.http.message import Fields
-from asynccache.http.records import FORMAT, UNKNOWN, Kept, KeptBody, decoded, encoded, tags_of, tombstone
-from asynccache.http.stored import ChunkedBody, InlineBody, Span, StoredResponse
+from asynccache.http.kept.records import FORMAT, UNKNOWN, Kept, KeptBody, decoded, encoded, tags_of, tombstone
+from asynccache.http.kept.stored import ChunkedBody, InlineBody, Span, StoredResponse
+from asynccache.http.syntax.message import Fields
 from asynccache.serializers.codecs import codec_for
 from asynccache.serializers.envelope import STAMP, Envelope, Kind, Sealer, new_version
 from asynccache.serializers.proofs import Unopenable
@@ -275,5 +275,5 @@ def test_what_was_kept_by_an_earlier_release_is_read() -> None:
 def test_the_format_is_written_as_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     """An earlier release reads what is written today, as that is the same bytes but for the stamp."""
     golden = GOLDEN.read_bytes()
-    monkeypatch.setattr("asynccache.http.records.new_version", lambda: golden[STAMP - 8 : STAMP])
+    monkeypatch.setattr("asynccache.http.kept.records.new_version", lambda: golden[STAMP - 8 : STAMP])
     assert made(RICH, LARGE, EMPTY) == golden

@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 
-from asynccache.http.bodies import GRACE
-from asynccache.http.invalidating import TOMBSTONE_TTL
-from asynccache.http.purges import MARK_TTL
-from asynccache.http.response_store import BodyLost, ResponseStore
-from asynccache.http.stored import ChunkedBody, InlineBody
+from asynccache.http.kept.bodies import GRACE
+from asynccache.http.kept.invalidating import TOMBSTONE_TTL
+from asynccache.http.kept.purges import MARK_TTL
+from asynccache.http.kept.response_store import BodyLost, ResponseStore
+from asynccache.http.kept.stored import ChunkedBody, InlineBody
 from asynccache.stores import MemoryStore
 from asynccache.testing import ManualClock
 from tests.http.scenes import KEY, OTHER, START, TTL, Scene, body_of, keep, reasons, response, variant
@@ -119,7 +119,7 @@ async def test_an_invalidation_is_remembered_however_short_lived_what_follows_is
 
 async def test_what_cannot_be_stored_at_all_is_counted(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
     """A record that is larger than what is read again is not written."""
-    monkeypatch.setattr("asynccache.http.response_store.LARGEST", 1)
+    monkeypatch.setattr("asynccache.http.kept.response_store.LARGEST", 1)
     store = ResponseStore(MemoryStore(clock=clock), clock=clock, inline_limit=0, chunk_size=1)
     assert not await keep(store, response(reason="x" * 5_000))
     assert (store.counts.too_large, store.counts.overtaken) == (1, 0)

@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from asynccache.http.owed import Debt, Owed
-from asynccache.http.response_store import ResponseStore
-from asynccache.http.spelling import Spelling
+from asynccache.http.kept.owed import Debt, Owed
+from asynccache.http.kept.response_store import ResponseStore
+from asynccache.http.kept.spelling import Spelling
 from asynccache.serializers.envelope import Kind, Sealer
 from asynccache.stores import Item, MemoryStore, SupportsConditions
 from asynccache.testing import ManualClock

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from asynccache.http.memo import Known, Memo, Variants
-from asynccache.http.response_store import ResponseStore
-from asynccache.http.spelling import Spelling
-from asynccache.http.stored import InlineBody
+from asynccache.http.kept.memo import Known, Memo, Variants
+from asynccache.http.kept.response_store import ResponseStore
+from asynccache.http.kept.spelling import Spelling
+from asynccache.http.kept.stored import InlineBody
 from asynccache.stores import Item, MemoryStore, SQLiteStore
 from asynccache.testing import ManualClock
 from tests.http.scenes import KEY, START, TTL, Scene, keep, response, variant

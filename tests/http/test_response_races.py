@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from asynccache.http.memo import Variants
-from asynccache.http.response_store import ResponseStore
+from asynccache.http.kept.memo import Variants
+from asynccache.http.kept.response_store import ResponseStore
 from asynccache.stores import Item, MemoryStore
 from asynccache.testing import Chaos, ManualClock
 from tests.http.scenes import KEY, OTHER, START, TTL, Scene, keep, reasons, response, variant
@@ -160,7 +160,7 @@ async def test_who_waits_for_others_may_be_cancelled(scene: Scene) -> None:
 
 async def test_a_slow_store_is_waited_for_by_none_for_long(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who has waited for others long enough goes ahead, and nothing is lost by that either."""
-    monkeypatch.setattr("asynccache.http.keeping._PATIENCE", 0.0)
+    monkeypatch.setattr("asynccache.http.kept.keeping._PATIENCE", 0.0)
     task = await scene.keep_until("after get_many", variant("a"))
     scene.engine.release("after get_many")
     scene.engine.hold("add")

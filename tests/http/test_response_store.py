@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from asynccache.http.records import UNKNOWN
-from asynccache.http.response_store import ResponseStore
-from asynccache.http.stored import ChunkedBody
+from asynccache.http.kept.records import UNKNOWN
+from asynccache.http.kept.response_store import ResponseStore
+from asynccache.http.kept.stored import ChunkedBody
 from asynccache.stores import MemoryStore, SQLiteStore, Store, open_store
 from asynccache.testing import ManualClock
 from tests.http.scenes import KEY, OTHER, START, TTL, body_of, keep, reasons, response, variant

@@ -4,8 +4,8 @@ from math import inf
 
 import pytest
 
-from asynccache.http.policy import Ignorable, Policy
 from asynccache.http.rfc9111 import age, terms
+from asynccache.http.settings.policy import Ignorable, Policy
 from tests.http.rfc_messages import NOW, PRIVATE, SHARED, fresh_for, stored, terms_of, when
 
 HOUR = "Cache-Control: max-age=3600"

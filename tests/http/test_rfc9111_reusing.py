@@ -2,7 +2,6 @@
 
 import pytest
 
-from asynccache.http.policy import Ignorable, Policy
 from asynccache.http.rfc9111 import (
     Reuse,
     choose,
@@ -13,6 +12,7 @@ from asynccache.http.rfc9111 import (
     vary_names,
     wants_only_stored,
 )
+from asynccache.http.settings.policy import Ignorable, Policy
 from tests.http.rfc_messages import NOW, PRIVATE, SHARED, fields, request, stored, terms_of, when
 
 FRESH, STALE, BEHIND, VALIDATE = Reuse.FRESH, Reuse.STALE, Reuse.REVALIDATE_BEHIND, Reuse.VALIDATE

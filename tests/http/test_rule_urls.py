@@ -3,7 +3,7 @@
 import pytest
 
 from asynccache.http import Rule
-from asynccache.http.uris import cache_uri
+from asynccache.http.syntax.uris import cache_uri
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from asynccache.http import CacheMiddleware, Rule
-from asynccache.http.policy import Policy
-from asynccache.http.rules import Rules
+from asynccache.http.settings.policy import Policy
+from asynccache.http.settings.rules import Rules
 from tests.http.clients import body, fetch, session_with, until
 from tests.http.sites import Site
 

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from asynccache.http import spool as spools
-from asynccache.http.spool import LAG, SHORT, WINDOW, NullSink, Spool
+from asynccache.http.answering import spool as spools
+from asynccache.http.answering.spool import LAG, SHORT, WINDOW, NullSink, Spool
 from tests.flight.gates import turns
 
 PIECE = 256 * 1024

@@ -3,7 +3,7 @@
 import pytest
 from multidict import CIMultiDict
 
-from asynccache.http.vary import normalised, selecting, varies_by
+from asynccache.http.syntax.vary import normalised, selecting, varies_by
 from tests.http.rfc_messages import fields
 
 

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from asynccache.http.dates import format_date
 from asynccache.http.server.handlers import ResponseCache
 from asynccache.http.server.sharing import content_tag
+from asynccache.http.syntax.dates import format_date
 from asynccache.testing import ManualClock
 from tests.http.web_site import Mirror, serving
 

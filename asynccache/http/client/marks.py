@@ -14,7 +14,7 @@ from aiohttp import ClientHandlerType, ClientRequest, Fingerprint
 from aiohttp.payload import BytesPayload
 
 from asynccache.http import rfc9111
-from asynccache.http.engine import UNDECODED
+from asynccache.http.answering.engine import UNDECODED
 
 _WISH: Final = "auto_decompress"
 _MOST_LOOKED_AT: Final = 64

@@ -11,18 +11,18 @@ from aiohttp.payload import BytesPayload
 from yarl import URL
 
 from asynccache.http import rfc9111
+from asynccache.http.answering.exchange import Answer
+from asynccache.http.answering.serving import only_if_cached
 from asynccache.http.client.marks import decodes_bodies, mark_of, mark_of_body
 from asynccache.http.client.origin import ClientArrival, ClientOrigin, give_back, teed
 from asynccache.http.client.responses import CachedResponse, TeedResponse, cached_class, response_of
-from asynccache.http.directives import current_directives
-from asynccache.http.exchange import Answer
 from asynccache.http.face import CacheFace
-from asynccache.http.iris import as_sent
-from asynccache.http.message import Request
-from asynccache.http.options import HttpCacheOptions, build_cache
-from asynccache.http.rules import Ruling
-from asynccache.http.serving import only_if_cached
-from asynccache.http.status import CacheStatus
+from asynccache.http.settings.directives import current_directives
+from asynccache.http.settings.options import HttpCacheOptions, build_cache
+from asynccache.http.settings.rules import Ruling
+from asynccache.http.syntax.iris import as_sent
+from asynccache.http.syntax.message import Request
+from asynccache.http.syntax.status import CacheStatus
 from asynccache.stores.contract import Store
 
 

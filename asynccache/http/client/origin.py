@@ -12,9 +12,9 @@ from aiohttp.helpers import BaseTimerContext, TimerNoop
 from aiohttp.streams import EmptyStreamReader
 from multidict import CIMultiDict
 
+from asynccache.http.answering.exchange import Arrival, Lines, Origin
 from asynccache.http.client.responses import TeedResponse, teed_class
-from asynccache.http.exchange import Arrival, Lines, Origin
-from asynccache.http.message import Fields, Response, WallClock
+from asynccache.http.syntax.message import Fields, Response, WallClock
 
 _CODINGS: Final = frozenset({"gzip", "deflate", "br", "zstd"})
 """What aiohttp takes off a body by itself."""

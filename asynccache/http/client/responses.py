@@ -15,16 +15,16 @@ from aiohttp.connector import Connection
 from aiohttp.helpers import BaseTimerContext
 from multidict import CIMultiDict, CIMultiDictProxy
 
+from asynccache.http.answering.exchange import Answer, Kind
 from asynccache.http.client.streams import StreamSink, stream_of
-from asynccache.http.exchange import Answer, Kind
-from asynccache.http.message import Fields
-from asynccache.http.status import CacheStatus
-from asynccache.http.stored import ChunkedBody
+from asynccache.http.kept.stored import ChunkedBody
+from asynccache.http.syntax.message import Fields
+from asynccache.http.syntax.status import CacheStatus
 
 if TYPE_CHECKING:
     from http.cookies import SimpleCookie
 
-    from asynccache.http.spool import Spool
+    from asynccache.http.answering.spool import Spool
 
 
 _READS_LINES: Final = hasattr(ClientResponse, "_raw_cookie_headers")

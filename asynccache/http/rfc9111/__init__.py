@@ -22,8 +22,8 @@ from asynccache.http.rfc9111.storing import (
     why_not_stored,
 )
 from asynccache.http.rfc9111.validation import freshened, head_update, selected_by, validation_lines
-from asynccache.http.uris import cache_uri
-from asynccache.http.vary import selecting
+from asynccache.http.syntax.uris import cache_uri
+from asynccache.http.syntax.vary import selecting
 
 __all__ = [
     "Refusal", "Reuse", "Terms", "age", "answers_get", "cache_uri", "choose", "forbids_storing", "freshened",

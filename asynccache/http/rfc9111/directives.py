@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from asynccache.http.fields import Directives, directives
-from asynccache.http.message import Headers, Request
-from asynccache.http.policy import Policy
+from asynccache.http.settings.policy import Policy
+from asynccache.http.syntax.fields import Directives, directives
+from asynccache.http.syntax.message import Headers, Request
 
 _NO_CACHE: Final = Directives({"no-cache": (None,)})
 _NOTHING: Final = Directives({})

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from math import inf
 from typing import Final
 
-from asynccache.http.conditional import entity_tag, last_modified
-from asynccache.http.dates import parse_date
-from asynccache.http.fields import Directives, delta_seconds
-from asynccache.http.message import Fields, Response, single
-from asynccache.http.policy import Policy
+from asynccache.http.kept.stored import StoredResponse
 from asynccache.http.rfc9111.directives import response_directives
-from asynccache.http.stored import StoredResponse
+from asynccache.http.settings.policy import Policy
+from asynccache.http.syntax.conditional import entity_tag, last_modified
+from asynccache.http.syntax.dates import parse_date
+from asynccache.http.syntax.fields import Directives, delta_seconds
+from asynccache.http.syntax.message import Fields, Response, single
 
 _HEURISTICALLY_CACHEABLE: Final = frozenset({200, 203, 204, 206, 300, 301, 308, 404, 405, 410, 414, 501})
 """RFC 9110, 15.1."""

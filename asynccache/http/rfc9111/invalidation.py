@@ -1,7 +1,7 @@
 """RFC 9111, section 4.4: what a request that changes something makes invalid."""
 
-from asynccache.http.message import SAFE_METHODS, Request, Response, single
-from asynccache.http.uris import cache_uri, same_origin
+from asynccache.http.syntax.message import SAFE_METHODS, Request, Response, single
+from asynccache.http.syntax.uris import cache_uri, same_origin
 
 
 def invalidated_uris(request: Request, response: Response) -> tuple[str, ...]:

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from enum import Enum, auto
 from math import inf
 
-from asynccache.http.fields import Directives
-from asynccache.http.message import Fields, Headers, Request
-from asynccache.http.policy import Policy
+from asynccache.http.kept.stored import StoredResponse
 from asynccache.http.rfc9111.directives import request_directives, response_directives
 from asynccache.http.rfc9111.freshness import Terms, date_of
-from asynccache.http.stored import StoredResponse
-from asynccache.http.vary import selecting, varies_by
+from asynccache.http.settings.policy import Policy
+from asynccache.http.syntax.fields import Directives
+from asynccache.http.syntax.message import Fields, Headers, Request
+from asynccache.http.syntax.vary import selecting, varies_by
 
 
 class Reuse(Enum):

@@ -3,17 +3,17 @@
 from enum import StrEnum
 from typing import Final
 
-from asynccache.http.conditional import entity_tag, last_modified
-from asynccache.http.dates import format_date, parse_date
-from asynccache.http.fields import Directives, all_members
-from asynccache.http.message import SAFE_METHODS, Fields, Request, Response, single
-from asynccache.http.policy import Policy
-from asynccache.http.ranges import content_range
+from asynccache.http.kept.stored import Span
 from asynccache.http.rfc9111.directives import forbids_storing, response_directives
 from asynccache.http.rfc9111.freshness import may_be_guessed, own_lifetime, stale_window
-from asynccache.http.stored import Span
-from asynccache.http.uris import cache_uri, same_origin
-from asynccache.http.vary import varies_by
+from asynccache.http.settings.policy import Policy
+from asynccache.http.syntax.conditional import entity_tag, last_modified
+from asynccache.http.syntax.dates import format_date, parse_date
+from asynccache.http.syntax.fields import Directives, all_members
+from asynccache.http.syntax.message import SAFE_METHODS, Fields, Request, Response, single
+from asynccache.http.syntax.ranges import content_range
+from asynccache.http.syntax.uris import cache_uri, same_origin
+from asynccache.http.syntax.vary import varies_by
 
 _UNDERSTOOD: Final = frozenset(
     {*range(200, 207), *range(300, 306), 307, 308, *range(400, 418), 421, 422, 426, *range(500, 506)}

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from asynccache.http.conditional import entity_tag, is_strong, last_modified, same_strong, same_weak
-from asynccache.http.dates import format_date, parse_date
-from asynccache.http.message import Fields, Response, single
-from asynccache.http.policy import Policy
+from asynccache.http.kept.stored import StoredResponse
 from asynccache.http.rfc9111.freshness import date_of
 from asynccache.http.rfc9111.storing import stored_fields, updated_fields
-from asynccache.http.stored import StoredResponse
+from asynccache.http.settings.policy import Policy
+from asynccache.http.syntax.conditional import entity_tag, is_strong, last_modified, same_strong, same_weak
+from asynccache.http.syntax.dates import format_date, parse_date
+from asynccache.http.syntax.message import Fields, Response, single
 
 
 def validation_lines(candidates: Sequence[StoredResponse]) -> tuple[tuple[str, str], ...]:

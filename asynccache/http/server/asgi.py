@@ -8,9 +8,7 @@ from collections.abc import AsyncIterator
 from functools import lru_cache
 from typing import Final, Unpack
 
-from asynccache.http.exchange import Answer
-from asynccache.http.message import Fields, Pairs, Request
-from asynccache.http.rules import Ruling
+from asynccache.http.answering.exchange import Answer
 from asynccache.http.server.asgi_listening import Listening
 from asynccache.http.server.asgi_origin import Application, AsgiOrigin, encoded
 from asynccache.http.server.asgi_run import AsgiRun
@@ -26,7 +24,9 @@ from asynccache.http.server.asgi_types import App, Message, Receive, Scope, Send
 from asynccache.http.server.face import ServerCache, ServerCacheOptions
 from asynccache.http.server.pieces import BodyReader
 from asynccache.http.server.sharing import extra_lines, without_age
-from asynccache.http.status import CacheStatus
+from asynccache.http.settings.rules import Ruling
+from asynccache.http.syntax.message import Fields, Pairs, Request
+from asynccache.http.syntax.status import CacheStatus
 from asynccache.stores.contract import Store
 
 _LIFESPAN_ENDS: Final = frozenset({"lifespan.startup.failed", "lifespan.shutdown.complete", "lifespan.shutdown.failed"})

@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from asynccache.http import rfc9111
-from asynccache.http.errands import CONDITIONS
-from asynccache.http.exchange import Lines
-from asynccache.http.message import Fields, Request, Response, WallClock
-from asynccache.http.policy import Policy
+from asynccache.http.answering.errands import CONDITIONS
+from asynccache.http.answering.exchange import Lines
+from asynccache.http.answering.tasks import OwnedTasks
 from asynccache.http.server.asgi_listening import Listening
 from asynccache.http.server.asgi_run import AsgiRun
 from asynccache.http.server.asgi_scopes import fields_of
 from asynccache.http.server.asgi_types import App, Receive, Scope
 from asynccache.http.server.sharing import content_tag, for_sharing, narrowing, tags_in
-from asynccache.http.tasks import OwnedTasks
+from asynccache.http.settings.policy import Policy
+from asynccache.http.syntax.message import Fields, Request, Response, WallClock
 
 _BEYOND: Final = "http.response."
 """What the names of extensions begin with that change how a response is sent."""

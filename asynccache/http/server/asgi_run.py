@@ -9,12 +9,12 @@ import asyncio
 import contextvars
 from typing import Final
 
-from asynccache.http.reading import read_words
+from asynccache.http.answering.spool import SHORT
+from asynccache.http.answering.tasks import OwnedTasks
 from asynccache.http.server.asgi_listening import Listening
 from asynccache.http.server.asgi_types import App, Message, Receive, Scope
 from asynccache.http.server.pieces import Pieces
-from asynccache.http.spool import SHORT
-from asynccache.http.tasks import OwnedTasks
+from asynccache.http.settings.reading import read_words
 
 TAGS: Final = "cache_tags"
 """Under this an application may put tags into the state of its scope: `request.state.cache_tags = ["product:1"]`."""

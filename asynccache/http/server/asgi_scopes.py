@@ -7,9 +7,9 @@ an application could tell apart has different keys.
 from typing import Any, Final, cast
 from urllib.parse import quote, unquote
 
-from asynccache.http.message import Fields
 from asynccache.http.server.asgi_types import Message, Receive, Scope
 from asynccache.http.server.targets import uri_of
+from asynccache.http.syntax.message import Fields
 
 _IN_A_PATH: Final = "/:@!$&'()*+,;=~"
 """What `quote` leaves as it is besides letters and digits (RFC 3986, 3.3). A percent sign is none of it: in `path` it

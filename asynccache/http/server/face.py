@@ -5,11 +5,11 @@ Decides nothing about requests: see `handlers` for aiohttp.web and `asgi` for ev
 
 from typing import Any, Final
 
+from asynccache.http.answering.tasks import OwnedTasks
 from asynccache.http.face import CacheFace
-from asynccache.http.fields import is_token
-from asynccache.http.options import HTTP_OPTIONS, HttpCacheOptions, build_cache
-from asynccache.http.reading import read_flag
-from asynccache.http.tasks import OwnedTasks
+from asynccache.http.settings.options import HTTP_OPTIONS, HttpCacheOptions, build_cache
+from asynccache.http.settings.reading import read_flag
+from asynccache.http.syntax.fields import is_token
 from asynccache.options.loads import refuse_unknown
 from asynccache.stores.contract import Store
 

@@ -12,9 +12,8 @@ from typing import Any, Final, TypeVar, Unpack, cast
 
 from aiohttp import web
 
-from asynccache.http.exchange import Answer, Kind
-from asynccache.http.message import Request
-from asynccache.http.rules import Ruling
+from asynccache.http.answering.exchange import Answer, Kind
+from asynccache.http.answering.spool import NullSink, Spool
 from asynccache.http.server.decorated import AnyHandler, HandlerTerms, TagsOf, call_of, read_terms
 from asynccache.http.server.face import ServerCache, ServerCacheOptions
 from asynccache.http.server.pieces import BodyReader
@@ -22,7 +21,8 @@ from asynccache.http.server.sharing import extra_lines
 from asynccache.http.server.targets import uri_of
 from asynccache.http.server.web_origin import Handler, Told, WebArrival, WebOrigin
 from asynccache.http.server.web_responses import response_of
-from asynccache.http.spool import NullSink, Spool
+from asynccache.http.settings.rules import Ruling
+from asynccache.http.syntax.message import Request
 from asynccache.stores.contract import Store
 
 _F = TypeVar("_F", bound=Callable[..., Awaitable[web.StreamResponse]])

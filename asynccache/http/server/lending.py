@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 from aiohttp import web
 from multidict import CIMultiDict
 
-from asynccache.http.exchange import Lines
+from asynccache.http.answering.exchange import Lines
 
 
 class NobodyToSendTo(RuntimeError):

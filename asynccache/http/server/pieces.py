@@ -9,8 +9,8 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from typing import Final
 
-from asynccache.http.exchange import Answer
-from asynccache.http.stored import InlineBody
+from asynccache.http.answering.exchange import Answer
+from asynccache.http.kept.stored import InlineBody
 
 _LIMIT: Final = 256 * 1024
 

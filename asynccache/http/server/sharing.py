@@ -14,10 +14,10 @@ from hashlib import blake2b
 from typing import Final
 
 from asynccache.http import rfc9111
-from asynccache.http.exchange import Answer
-from asynccache.http.message import Fields, Pairs, Request, Response
-from asynccache.http.policy import Policy
-from asynccache.http.status import CacheStatus
+from asynccache.http.answering.exchange import Answer
+from asynccache.http.settings.policy import Policy
+from asynccache.http.syntax.message import Fields, Pairs, Request, Response
+from asynccache.http.syntax.status import CacheStatus
 
 _PLAIN: Final = Request("GET", "http://localhost/", Fields())
 """A request that lets everything be kept, be it for one user."""

@@ -10,7 +10,7 @@ import re
 from functools import lru_cache
 from typing import Final
 
-from asynccache.http.uris import cache_uri, plain
+from asynccache.http.syntax.uris import cache_uri, plain
 
 _HOST: Final = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=%-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?", re.ASCII)
 """RFC 9110, 7.2, and RFC 3986, 3.2.2: no login, and nothing with which a path could begin."""

@@ -14,15 +14,15 @@ from typing import Any, Final, TypeAlias
 from aiohttp import web
 
 from asynccache.http import rfc9111
-from asynccache.http.errands import CONDITIONS
-from asynccache.http.exchange import Lines
-from asynccache.http.message import Fields, Request, Response, WallClock
-from asynccache.http.policy import Policy
-from asynccache.http.reading import read_words
+from asynccache.http.answering.errands import CONDITIONS
+from asynccache.http.answering.exchange import Lines
+from asynccache.http.answering.tasks import OwnedTasks
 from asynccache.http.server.lending import LentWriter, NobodyToSendTo, changed, connection_of, give_back, lent
 from asynccache.http.server.sharing import content_tag, for_sharing, narrowing, tags_in
 from asynccache.http.server.web_responses import fields_of, whole_body
-from asynccache.http.tasks import OwnedTasks
+from asynccache.http.settings.policy import Policy
+from asynccache.http.settings.reading import read_words
+from asynccache.http.syntax.message import Fields, Request, Response, WallClock
 
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

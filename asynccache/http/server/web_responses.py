@@ -9,10 +9,10 @@ from typing import Final
 from aiohttp import web
 from aiohttp.payload import BytesPayload
 
-from asynccache.http.exchange import Answer
-from asynccache.http.message import Fields
+from asynccache.http.answering.exchange import Answer
 from asynccache.http.server.pieces import BodyReader
 from asynccache.http.server.sharing import extra_lines, without_age
+from asynccache.http.syntax.message import Fields
 
 COMPRESS: Final = "asynccache-compress"
 """Notes in what is kept that the handler has had the body compressed, for whoever accepts that. Never sent."""

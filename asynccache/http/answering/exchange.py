@@ -1,0 +1,143 @@
+"""What lies between a cache and those on its two sides: who asks, and the origin that knows the answer.
+
+Decides the words that the engine and the adapters of frameworks have in common. A framework's client or server makes an
+`Origin` of each request, is given an `Answer`, and lends a `Sink` for what comes in pieces.
+"""
+
+import enum
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+from asynccache.http.kept.stored import Body
+from asynccache.http.syntax.message import Fields, Response
+from asynccache.http.syntax.status import CacheStatus
+
+if TYPE_CHECKING:
+    from asynccache.http.answering.spool import Spool
+
+Lines: TypeAlias = Sequence[tuple[str, str]]
+
+
+class Arrival(Protocol):
+    """A response whose head has come from the origin, and whose body is still to be read.
+
+    Attributes:
+        response: the head.
+        native: what the framework calls a response, to be handed on untouched if nothing is stored.
+        is_decoded: whether a content coding is taken off the body, though the fields name it.
+        is_untouched: whether the cache has to keep its hands off: it is no response of HTTP any more, or on its way.
+        length: how many bytes the body has, if all of it has come with the head; None: that is not known.
+        tags: what the stored response is to be purged by.
+    """
+
+    response: Response
+    native: Any
+    is_decoded: bool
+    is_untouched: bool
+    length: int | None
+    tags: tuple[str, ...]
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """Give the body as it comes. Raises what the framework raises if it breaks off."""
+        ...
+
+    def discard(self) -> None:
+        """Let go of it unread, so that nothing waits for a reader any more."""
+        ...
+
+
+class Origin(Protocol):
+    """One request's way to the origin. It may be gone more than once: to validate, and then for a body."""
+
+    async def fetch(self, lines: Lines, *, without: Sequence[str] = ()) -> Arrival:
+        """Send the request.
+
+        Args:
+            lines: fields to be sent in the place of those that have the same names.
+            without: names, in lower case, of fields that are not to be sent.
+        """
+        ...
+
+    def later(self) -> "Origin | None":
+        """Give a way to the origin that is still there when this request is over; None if there is none."""
+        ...
+
+
+class Sink(Protocol):
+    """Where a body goes, piece by piece, for one reader."""
+
+    def feed(self, chunk: bytes) -> None:
+        """Take a piece."""
+        ...
+
+    def finish(self) -> None:
+        """That was all."""
+        ...
+
+    def fail(self, error: BaseException) -> None:
+        """The rest will not come."""
+        ...
+
+    @property
+    def has_room(self) -> bool:
+        """Whether not too much lies unread."""
+        ...
+
+    async def wait_for_room(self) -> None:
+        """Return as soon as not too much lies unread."""
+        ...
+
+
+class Kind(enum.Enum):
+    """Where an answer comes from."""
+
+    STORED = enum.auto()
+    """From what is kept, here or in another process: `fields`, `body`."""
+    STREAMED = enum.auto()
+    """From the origin; it is being stored, and others may be reading it too: `fields`, `spool`, and `arrival` for the
+    one whose request it was."""
+    PASSED = enum.auto()
+    """From the origin, for this one only, untouched: `arrival`."""
+    MADE = enum.auto()
+    """By the cache itself: a 304, a 416, a 504: `fields`, and no body."""
+
+
+@dataclass(slots=True, eq=False)
+class Answer:
+    """What a request is answered with.
+
+    Attributes:
+        kind: where it comes from.
+        status: the status code.
+        reason: the reason phrase.
+        fields: as they are to be told, without Age and Cache-Status.
+        status_told: what the cache did, without what depends on the time.
+        ttl: for how many seconds more it is fresh, if that is known.
+        age: seconds since the origin made it, to be told as `Age` (RFC 9111, 5.1); None: the origin has just made it.
+        body: what is kept of it. Not for a HEAD.
+        first: the first byte of the body to be sent.
+        last: the last one, counted; None: to the end.
+        spool: what is being read from the origin, or from a store.
+        arrival: the origin's response itself, for the one whose request it was.
+        is_decoded: whether a content coding was taken off the body, though the fields name it.
+    """
+
+    kind: Kind
+    status: int
+    reason: str
+    fields: Fields
+    status_told: CacheStatus
+    ttl: int | None = None
+    age: int | None = None
+    body: Body | None = None
+    first: int = 0
+    last: int | None = None
+    spool: "Spool | None" = None
+    arrival: Arrival | None = None
+    is_decoded: bool = False
+
+    @property
+    def cache_status(self) -> CacheStatus:
+        """What the cache did (RFC 9211). Made when somebody asks: most never do."""
+        return self.status_told if self.ttl is None else replace(self.status_told, ttl=self.ttl)

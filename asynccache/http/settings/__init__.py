@@ -1,0 +1,1 @@
+"""What an owner can say: options, policies, rules for some URLs, directives for some requests."""
