@@ -12,6 +12,7 @@ from aiohttp.helpers import BaseTimerContext, TimerNoop
 from aiohttp.streams import EmptyStreamReader
 from multidict import CIMultiDict
 
+from asynccache.http.answering.errands import CONDITIONS
 from asynccache.http.answering.exchange import Arrival, Lines, Origin
 from asynccache.http.client.responses import TeedResponse, teed_class
 from asynccache.http.syntax.message import Fields, Response, WallClock
@@ -99,7 +100,7 @@ class LaterOrigin:
         self._session: ClientSession = request.session
         self._method = request.method
         self._url = request.url
-        self._headers = request.headers.copy()
+        self._headers = _changed(request.headers, (), (*CONDITIONS, "range"))  # what the caller has is the caller's
         self._ssl = request.ssl
         self._server_hostname = request.server_hostname
         self._proxy = request.proxy, request.proxy_auth, request.proxy_headers
@@ -108,7 +109,7 @@ class LaterOrigin:
 
     async def fetch(self, lines: Lines, *, without: Sequence[str] = ()) -> Arrival:
         """Send the request."""
-        headers = _changed(self._headers, lines, (*without, "range"))
+        headers = _changed(self._headers, lines, without)
 
         async def send(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
             request.headers = headers.copy()
