@@ -7,14 +7,19 @@ Decides the words that the engine and the adapters of frameworks have in common.
 import enum
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from math import inf
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
+from asynccache.http import rfc9111
 from asynccache.http.kept.stored import Body
 from asynccache.http.syntax.message import Fields, Response
 from asynccache.http.syntax.status import CacheStatus
 
 if TYPE_CHECKING:
     from asynccache.http.answering.spool import Spool
+
+_LONGEST: Final = 1e12
+"""Seconds beyond which a time is as good as for ever."""
 
 Lines: TypeAlias = Sequence[tuple[str, str]]
 
@@ -113,8 +118,8 @@ class Answer:
         reason: the reason phrase.
         fields: as they are to be told, without Age and Cache-Status.
         status_told: what the cache did, without what depends on the time.
-        ttl: for how many seconds more it is fresh, if that is known.
-        age: seconds since the origin made it, to be told as `Age` (RFC 9111, 5.1); None: the origin has just made it.
+        terms: of the stored response that it was made of; None: the origin has just made it, or nobody.
+        now: when it was made, in seconds of wall time.
         body: what is kept of it. Not for a HEAD.
         first: the first byte of the body to be sent.
         last: the last one, counted; None: to the end.
@@ -128,8 +133,8 @@ class Answer:
     reason: str
     fields: Fields
     status_told: CacheStatus
-    ttl: int | None = None
-    age: int | None = None
+    terms: rfc9111.Terms | None = None
+    now: float = 0.0
     body: Body | None = None
     first: int = 0
     last: int | None = None
@@ -137,7 +142,21 @@ class Answer:
     arrival: Arrival | None = None
     is_decoded: bool = False
 
+    # What most never ask for is made when somebody does.
+
+    @property
+    def age(self) -> int | None:
+        """Seconds since the origin made it, to be told as `Age` (RFC 9111, 5.1); None: it has just made it."""
+        return None if self.terms is None else rfc9111.age(self.terms, self.now)
+
+    @property
+    def ttl(self) -> int | None:
+        """For how many seconds more it is fresh, if it was kept, and that can be told."""
+        left = inf if self.terms is None or self.kind is Kind.STREAMED else self.terms.fresh_until - self.now
+        return int(left) if -_LONGEST < left < _LONGEST else None
+
     @property
     def cache_status(self) -> CacheStatus:
-        """What the cache did (RFC 9211). Made when somebody asks: most never do."""
-        return self.status_told if self.ttl is None else replace(self.status_told, ttl=self.ttl)
+        """What the cache did (RFC 9211)."""
+        ttl = self.ttl
+        return self.status_told if ttl is None else replace(self.status_told, ttl=ttl)

@@ -17,8 +17,6 @@ from asynccache.http.syntax import conditional, ranges
 from asynccache.http.syntax.message import Fields, Request
 from asynccache.http.syntax.status import CacheStatus, Forwarded
 
-_LONGEST: Final = 1e12
-
 _READ_AT_ONCE: Final = 4 * 1024 * 1024
 """Bytes of a body up to which it is read before it is answered with."""
 
@@ -36,15 +34,14 @@ def answer_from(
         status: what the cache did.
     """
     headers = request.headers
-    left = terms.fresh_until - now
     answer = Answer(
         Kind.STORED,
         stored.status,
         stored.reason,
         stored.fields,
         status,
-        ttl=int(left) if -_LONGEST < left < _LONGEST else None,
-        age=rfc9111.age(terms, now),
+        terms,
+        now,
         body=stored.body if request.method != "HEAD" else None,
         is_decoded=stored.is_decoded,
     )
@@ -97,7 +94,7 @@ def coming(landing: Coming, reason: Forwarded, now: float, *, is_leader: bool) -
     if is_leader and arrival.native is not None:
         answer.arrival = arrival
     else:
-        answer.fields, answer.age = landing.stored.fields, rfc9111.age(landing.terms, now)
+        answer.fields, answer.terms, answer.now = landing.stored.fields, landing.terms, now
     return answer
 
 

@@ -62,7 +62,7 @@ class CacheMiddleware(CacheFace):
         passes_by = is_upgrade or (
             bool(body) and (request.method in {"GET", "HEAD"} or not isinstance(body, BytesPayload))
         )
-        if rfc9111.wants_only_stored(asked, ruling.policy) and (passes_by or not _may_be_kept(asked, ruling)):
+        if (passes_by or not _may_be_kept(asked, ruling)) and rfc9111.wants_only_stored(asked, ruling.policy):
             teed(request)
             return self._response(only_if_cached(CacheStatus(detail="only-if-cached")), request)
         if is_upgrade:

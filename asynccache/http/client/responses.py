@@ -149,7 +149,7 @@ class CachedResponse(ClientResponse):
     def say(self, answer: Answer, timer: BaseTimerContext) -> None:
         """Be what the cache answers; a body that is on its way has the time that its request has."""
         self._answer = answer
-        self.from_cache = answer.kind in _KEPT and answer.age is not None
+        self.from_cache = answer.kind in _KEPT and answer.terms is not None
         self.version = HttpVersion11
         self.status = answer.status
         self.reason = answer.reason

@@ -102,9 +102,9 @@ def single(headers: Headers, name: str) -> str | None:
     return lines[0].strip() if lines and all(line == lines[0] for line in lines) else None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)  # not frozen: that would make it three times as slow to make, at each hit
 class Request:
-    """A request as far as caching is concerned.
+    """A request as far as caching is concerned. Not to be changed.
 
     Attributes:
         method: in the case it was sent in; methods are case-sensitive.
