@@ -14,7 +14,7 @@ from asynccache.core.lru import LRUCache
 from asynccache.http.answering.counts import HttpStats
 from asynccache.http.answering.errands import Coming, Landing, Passed
 from asynccache.http.answering.outages import Outages
-from asynccache.http.answering.spool import NullSink
+from asynccache.http.answering.sinks import NullSink
 from asynccache.http.answering.tasks import OwnedTasks
 from asynccache.http.syntax.message import WallClock
 

@@ -1,22 +1,20 @@
 """What lies between a cache and those on its two sides: who asks, and the origin that knows the answer.
 
 Decides the words that the engine and the adapters of frameworks have in common. A framework's client or server makes an
-`Origin` of each request, is given an `Answer`, and lends a `Sink` for what comes in pieces.
+`Origin` of each request, and is given an `Answer`.
 """
 
 import enum
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from math import inf
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 from asynccache.http import rfc9111
+from asynccache.http.answering.spool import Spool
 from asynccache.http.kept.stored import Body
 from asynccache.http.syntax.message import Fields, Response
 from asynccache.http.syntax.status import CacheStatus
-
-if TYPE_CHECKING:
-    from asynccache.http.answering.spool import Spool
 
 _LONGEST: Final = 1e12
 """Seconds beyond which a time is as good as for ever."""
@@ -69,31 +67,6 @@ class Origin(Protocol):
         ...
 
 
-class Sink(Protocol):
-    """Where a body goes, piece by piece, for one reader."""
-
-    def feed(self, chunk: bytes) -> None:
-        """Take a piece."""
-        ...
-
-    def finish(self) -> None:
-        """That was all."""
-        ...
-
-    def fail(self, error: BaseException) -> None:
-        """The rest will not come."""
-        ...
-
-    @property
-    def has_room(self) -> bool:
-        """Whether not too much lies unread."""
-        ...
-
-    async def wait_for_room(self) -> None:
-        """Return as soon as not too much lies unread."""
-        ...
-
-
 class Kind(enum.Enum):
     """Where an answer comes from."""
 
@@ -138,7 +111,7 @@ class Answer:
     body: Body | None = None
     first: int = 0
     last: int | None = None
-    spool: "Spool | None" = None
+    spool: Spool | None = None
     arrival: Arrival | None = None
     is_decoded: bool = False
 

@@ -13,7 +13,8 @@ from typing import Any, Final, TypeVar, Unpack, cast
 from aiohttp import web
 
 from asynccache.http.answering.exchange import Answer, Kind
-from asynccache.http.answering.spool import NullSink, Spool
+from asynccache.http.answering.sinks import NullSink
+from asynccache.http.answering.spool import Spool
 from asynccache.http.server.decorated import AnyHandler, HandlerTerms, TagsOf, call_of, read_terms
 from asynccache.http.server.face import ServerCache, ServerCacheOptions
 from asynccache.http.server.pieces import BodyReader
