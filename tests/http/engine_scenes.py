@@ -14,10 +14,12 @@ from asynccache.http.settings.rules import Rule, Rules
 from asynccache.http.syntax.message import Fields, Request, Response
 from asynccache.stores import MemoryStore
 from asynccache.testing import Chaos, ManualClock
+from tests.flight.gates import turns
 
 START: Final = 1_000_000.0
 URI: Final = "https://example.com/a"
 FRESH: Final = (("Cache-Control", "max-age=60"),)
+TAGGED: Final = (("ETag", '"1"'), ("Cache-Control", "max-age=60"))
 
 
 class Arrived:
@@ -192,3 +194,12 @@ async def read(answer: Answer) -> bytes:
         return b"".join([piece async for piece in answer.arrival.chunks()])
     assert answer.body is None or isinstance(answer.body, InlineBody)
     return b"" if answer.body is None else answer.body.content
+
+
+async def keep(world: World, *pieces: bytes, fields: tuple[tuple[str, str], ...] = FRESH) -> None:
+    """Let a response be kept."""
+    number = len(world.asked) + 1
+    asking = world.ask()
+    (await world.number(number)).answer(*pieces, fields=fields)
+    await read(await asking)
+    await turns()
