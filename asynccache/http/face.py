@@ -6,7 +6,7 @@ Decides what counts as a URL to be invalidated. It knows no framework.
 from typing import Protocol, Self
 
 from asynccache.http.answering.counts import HttpStats
-from asynccache.http.settings.options import BuiltCache
+from asynccache.http.options import BuiltCache
 from asynccache.http.syntax.iris import as_sent
 
 

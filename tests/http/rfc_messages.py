@@ -2,11 +2,12 @@
 
 from typing import Final
 
-from asynccache.http.kept.stored import Body, InlineBody, Span, StoredResponse
+from asynccache.http.kept.stored import Body, InlineBody, StoredResponse
 from asynccache.http.rfc9111 import Terms, selecting, terms
 from asynccache.http.settings.policy import Policy
 from asynccache.http.syntax.dates import format_date
 from asynccache.http.syntax.message import Fields, Request, Response
+from asynccache.http.syntax.ranges import Span
 
 NOW: Final = 1_800_000_000.0
 """When every response below came."""

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asynccache.http.kept.stored import Span
 from asynccache.http.syntax.ranges import (
     Combined,
     Part,
+    Span,
     Unsatisfiable,
     combined,
     content_range,

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asynccache.http.kept.records import FORMAT, UNKNOWN, Kept, KeptBody, decoded, encoded, tags_of, tombstone
-from asynccache.http.kept.stored import ChunkedBody, InlineBody, Span, StoredResponse
+from asynccache.http.kept.stored import ChunkedBody, InlineBody, StoredResponse
 from asynccache.http.syntax.message import Fields
+from asynccache.http.syntax.ranges import Span
 from asynccache.serializers.codecs import codec_for
 from asynccache.serializers.envelope import STAMP, Envelope, Kind, Sealer, new_version
 from asynccache.serializers.proofs import Unopenable

@@ -2,9 +2,9 @@
 
 import pytest
 
-from asynccache.http.kept.stored import Span
 from asynccache.http.rfc9111 import Refusal, answers_get, span_of, stored_fields, updated_fields, why_not_stored
 from asynccache.http.settings.policy import Ignorable, Policy
+from asynccache.http.syntax.ranges import Span
 from tests.http.rfc_messages import NOW, PRIVATE, SHARED, URI, fields, request, response, when
 
 HOUR = "Cache-Control: max-age=3600"

@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from asynccache.http.kept.stored import InlineBody, Span
+from asynccache.http.kept.stored import InlineBody
 from asynccache.http.rfc9111 import freshened, head_update, selected_by, terms, validation_lines
 from asynccache.http.settings.policy import Policy
 from asynccache.http.syntax.message import Response
+from asynccache.http.syntax.ranges import Span
 from tests.http.rfc_messages import NOW, PRIVATE, SHARED, fields, response, stored, when
 
 CHANGED = f"Last-Modified: {when(-900)}"

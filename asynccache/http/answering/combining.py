@@ -11,9 +11,10 @@ from asynccache.errors import StoreError
 from asynccache.http import rfc9111
 from asynccache.http.answering.exchange import Arrival, Lines
 from asynccache.http.kept.response_store import ResponseStore, Variants
-from asynccache.http.kept.stored import Body, Span, StoredResponse
+from asynccache.http.kept.stored import Body, StoredResponse
 from asynccache.http.syntax import ranges
 from asynccache.http.syntax.message import Headers, Response
+from asynccache.http.syntax.ranges import Span
 
 
 async def joined(store: ResponseStore, found: Variants, received: StoredResponse, ttl: float) -> StoredResponse | None:

@@ -17,8 +17,8 @@ from asynccache.http.client.marks import decodes_bodies, mark_of, mark_of_body
 from asynccache.http.client.origin import ClientArrival, ClientOrigin, give_back, teed
 from asynccache.http.client.responses import CachedResponse, TeedResponse, cached_class, response_of
 from asynccache.http.face import CacheFace
+from asynccache.http.options import HttpCacheOptions, build_cache
 from asynccache.http.settings.directives import current_directives
-from asynccache.http.settings.options import HttpCacheOptions, build_cache
 from asynccache.http.settings.rules import Ruling
 from asynccache.http.syntax.iris import as_sent
 from asynccache.http.syntax.message import Request

@@ -17,8 +17,9 @@ from dataclasses import dataclass, field
 from math import inf, isfinite
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from asynccache.http.kept.stored import Body, ChunkedBody, InlineBody, Span, StoredResponse
+from asynccache.http.kept.stored import Body, ChunkedBody, InlineBody, StoredResponse
 from asynccache.http.syntax.message import Fields
+from asynccache.http.syntax.ranges import Span
 from asynccache.serializers.envelope import Envelope, Kind, Sealer, new_version, stamp
 from asynccache.serializers.proofs import Unopenable
 

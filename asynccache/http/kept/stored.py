@@ -9,6 +9,7 @@ from math import inf
 from typing import TypeAlias
 
 from asynccache.http.syntax.message import Fields
+from asynccache.http.syntax.ranges import Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +46,6 @@ class ChunkedBody:
 
 
 Body: TypeAlias = InlineBody | ChunkedBody
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """Which part of a representation a stored 206 holds: from `first` to `last`, both counted, of `length` bytes.
-
-    `length` is None if the origin did not tell (RFC 9110, 14.4).
-    """
-
-    first: int
-    last: int
-    length: int | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

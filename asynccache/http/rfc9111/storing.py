@@ -3,7 +3,6 @@
 from enum import StrEnum
 from typing import Final
 
-from asynccache.http.kept.stored import Span
 from asynccache.http.rfc9111.directives import forbids_storing, response_directives
 from asynccache.http.rfc9111.freshness import may_be_guessed, own_lifetime, stale_window
 from asynccache.http.settings.policy import Policy
@@ -11,7 +10,7 @@ from asynccache.http.syntax.conditional import entity_tag, last_modified
 from asynccache.http.syntax.dates import format_date, parse_date
 from asynccache.http.syntax.fields import Directives, all_members
 from asynccache.http.syntax.message import SAFE_METHODS, Fields, Request, Response, single
-from asynccache.http.syntax.ranges import content_range
+from asynccache.http.syntax.ranges import Span, content_range
 from asynccache.http.syntax.uris import cache_uri, same_origin
 from asynccache.http.syntax.vary import varies_by
 

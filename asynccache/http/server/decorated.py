@@ -12,9 +12,9 @@ from typing import Any, TypeAlias, cast
 
 from aiohttp import web
 
+from asynccache.http.options import HttpCacheOptions, read_policy
 from asynccache.http.rfc9111 import is_cacheable_by_default
 from asynccache.http.server.web_origin import CACHE_TAGS, Handler, tags_of_request
-from asynccache.http.settings.options import HttpCacheOptions, read_policy
 from asynccache.http.settings.reading import read_words
 from asynccache.http.settings.rules import Ruling
 

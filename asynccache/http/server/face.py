@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from asynccache.http.answering.tasks import OwnedTasks
 from asynccache.http.face import CacheFace
-from asynccache.http.settings.options import HTTP_OPTIONS, HttpCacheOptions, build_cache
+from asynccache.http.options import HTTP_OPTIONS, HttpCacheOptions, build_cache
 from asynccache.http.settings.reading import read_flag
 from asynccache.http.syntax.fields import is_token
 from asynccache.options.loads import refuse_unknown

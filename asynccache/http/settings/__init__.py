@@ -1,1 +1,1 @@
-"""What an owner can say: options, policies, rules for some URLs, directives for some requests."""
+"""What an owner can say: policies, rules for some URLs, directives for some requests, and how each is read."""

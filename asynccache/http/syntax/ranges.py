@@ -8,7 +8,6 @@ import re
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from asynccache.http.kept.stored import Span
 from asynccache.http.syntax.conditional import entity_tag, is_strong, is_strong_date, last_modified, same_strong
 from asynccache.http.syntax.dates import parse_date
 from asynccache.http.syntax.fields import delta_seconds
@@ -17,6 +16,18 @@ from asynccache.http.syntax.message import Fields, Headers, single
 _RANGE: Final = re.compile(r"bytes=[ \t]*(\d*)-(\d*)[ \t]*", re.ASCII | re.IGNORECASE)
 _CONTENT_RANGE: Final = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)", re.ASCII | re.IGNORECASE)
 _LARGEST: Final = 10**18
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Which part of a representation a stored 206 holds: from `first` to `last`, both counted, of `length` bytes.
+
+    `length` is None if the origin did not tell (RFC 9110, 14.4).
+    """
+
+    first: int
+    last: int
+    length: int | None
 
 
 @dataclass(frozen=True, slots=True)
