@@ -235,7 +235,7 @@ def test_the_rules_of_http_know_no_store() -> None:
 
 def test_what_something_is_made_of_is_found() -> None:
     """Imports are followed: what waits is found behind what does not, and a folder's modules are all looked at."""
-    found = made_of(("asynccache.http.settings.options",))
+    found = made_of(("asynccache.http.options",))
     assert {
         "asynccache.http.answering.engine",
         "asynccache.http.rfc9111.reusing",

@@ -19,8 +19,8 @@ import asynccache
 import asynccache.http
 from asynccache import Cache, CachedFunction, LoadOptions, SharedFunction
 from asynccache.decorator import AsyncCached
+from asynccache.http.options import HttpCacheOptions
 from asynccache.http.server.face import ServerCacheOptions
-from asynccache.http.settings.options import HttpCacheOptions
 from asynccache.options.caches import CacheOptions
 from asynccache.options.shared import SHARED_OPTIONS
 from asynccache.wrapping.controls import CallControls, Controls

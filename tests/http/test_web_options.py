@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from asynccache.http import Rule
+from asynccache.http.options import MAX_BODY, MAX_BYTES, build_cache
 from asynccache.http.server.asgi import ASGICacheMiddleware
 from asynccache.http.server.handlers import ResponseCache
-from asynccache.http.settings.options import MAX_BODY, MAX_BYTES, build_cache
 from asynccache.http.settings.policy import Policy
 from asynccache.stores.memory import MemoryStore
 from tests.http.asgi_client import Numbered

@@ -16,7 +16,7 @@ from aiohttp import web
 from multidict import CIMultiDict
 from yarl import URL
 
-from asynccache.http.settings.options import HttpCacheOptions
+from asynccache.http.options import HttpCacheOptions
 from tools.conformance.proxy import Application, Forwarder, asgi_gateway, gateway
 from tools.conformance.replies import FetchHeaders, Reply, decoded
 from tools.conformance.steps import Ask, OpenClient, Send
