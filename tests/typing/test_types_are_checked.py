@@ -99,7 +99,7 @@ def test_options_of_http_caches_are_all_there() -> None:
     """Each option of an HTTP cache, of a rule and of `directives` is given there."""
     given = keywords("CacheMiddleware", "ResponseCache", "ASGICacheMiddleware")
     assert {"store", *ServerCacheOptions.__annotations__} - given == set()
-    for made in (asynccache.http.Rule, asynccache.http.settings.directives):
+    for made in (asynccache.http.Rule, asynccache.http.directives):
         options = inspect.signature(made).parameters.keys() - {"url"}
         assert options - keywords(made.__name__) == set()
 
