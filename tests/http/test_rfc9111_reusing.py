@@ -8,7 +8,6 @@ from asynccache.http.rfc9111 import (
     forbids_storing,
     may_serve_on_error,
     reuse,
-    serves,
     vary_names,
     wants_only_stored,
 )
@@ -211,27 +210,6 @@ def test_a_shared_cache_stands_for_no_failure_against_s_maxage() -> None:
     told = terms_of("Cache-Control: s-maxage=2, stale-if-error=9", policy=SHARED)
     assert may_serve_on_error(request(), told, NOW + 3, SHARED)
     assert not may_serve_on_error(request(), told, NOW + 12, SHARED)
-
-
-@pytest.mark.parametrize(
-    ("kept", "asked", "expected"),
-    [
-        ("GET", "GET", True),
-        ("GET", "HEAD", True),
-        ("HEAD", "HEAD", True),
-        ("HEAD", "GET", False),
-        ("POST", "POST", True),
-        ("POST", "GET", True),
-        ("POST", "HEAD", True),
-        ("GET", "POST", False),
-        ("POST", "PUT", False),
-        ("OPTIONS", "HEAD", False),
-        ("OPTIONS", "OPTIONS", True),
-    ],
-)
-def test_methods_answer_some_others(kept: str, asked: str, expected: bool) -> None:
-    """What has a content answers a HEAD, never the other way round (4)."""
-    assert serves(stored(method=kept), asked) is expected
 
 
 def ignoring(*names: Ignorable) -> Policy:

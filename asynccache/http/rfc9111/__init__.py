@@ -12,7 +12,7 @@ time seconds since 1970. What the user has told us otherwise (`Policy`) is taken
 from asynccache.http.rfc9111.directives import forbids_storing, wants_only_stored
 from asynccache.http.rfc9111.freshness import Terms, age, is_cacheable_by_default, is_for_everybody, terms
 from asynccache.http.rfc9111.invalidation import invalidated_uris
-from asynccache.http.rfc9111.reusing import Reuse, choose, may_serve_on_error, reuse, serves, vary_names
+from asynccache.http.rfc9111.reusing import Reuse, choose, may_serve_on_error, reuse, vary_names
 from asynccache.http.rfc9111.storing import (
     Refusal,
     answers_get,
@@ -28,6 +28,6 @@ from asynccache.http.syntax.vary import selecting
 __all__ = [
     "Refusal", "Reuse", "Terms", "age", "answers_get", "cache_uri", "choose", "forbids_storing", "freshened",
     "head_update", "invalidated_uris", "is_cacheable_by_default", "is_for_everybody", "may_serve_on_error", "reuse",
-    "selected_by", "selecting", "serves", "span_of", "stored_fields", "terms", "updated_fields", "validation_lines",
+    "selected_by", "selecting", "span_of", "stored_fields", "terms", "updated_fields", "validation_lines",
     "vary_names", "wants_only_stored", "why_not_stored",
 ]  # fmt: skip

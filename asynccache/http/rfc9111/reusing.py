@@ -26,13 +26,6 @@ class Reuse(Enum):
     """Not to answer without asking the origin."""
 
 
-def serves(stored: StoredResponse, method: str) -> bool:
-    """Tell whether the method of a stored response allows it to answer another (4)."""
-    if method == stored.method:
-        return True
-    return (method == "HEAD" and stored.method == "GET") or (method in {"GET", "HEAD"} and stored.method == "POST")
-
-
 def reuse(request: Request, terms: Terms, now: float, policy: Policy) -> Reuse:
     """Say what a stored response may be used for (4, 4.2).
 
