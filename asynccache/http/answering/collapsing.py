@@ -156,7 +156,9 @@ class Collapsing:
         A time limit is, and so is what a handler raises: it may tell one user of what is his.
         """
         # A handler that is stuck has no time limit of its own: who waits for another's run has one.
-        patience = _PATIENCE if errand.policy.shared and self.flights.tables.is_flying(key) else None
+        flight = self.flights.tables.enter(asyncio.get_running_loop()).get(key)
+        is_waiting = flight is not None and not flight.landed
+        patience = _PATIENCE if errand.policy.shared and is_waiting else None
         try:
             async with asyncio.timeout(patience):
                 return await self.flights.fetch(self._plan, key, (errand, key), {})
