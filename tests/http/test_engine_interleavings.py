@@ -225,3 +225,15 @@ async def test_closing_waits_for_nobody_who_is_served(world: World) -> None:
     assert behind.is_cancelled
     asked.answer(b"body")
     assert await read(await waiting) == b"body"
+
+
+async def test_a_304_that_forbids_reuse_is_told_once(world: World) -> None:
+    """What a 304 tells stands in the answer, also where it makes the response one that no later request selects."""
+    await keep(world, fields=TAGGED)
+    world.clock.advance(100)
+    asking = world.ask()
+    (await world.number(2)).answer(status=304, fields=(*TAGGED, ("Vary", "*"), ("X-Told", "now")))
+    assert "x-told" in (await asking).fields
+    again = world.ask()
+    (await world.number(3)).answer(b"new")
+    assert await read(await again) == b"new"

@@ -186,12 +186,13 @@ class Forwarding:
         best = chosen if chosen in selected else selected[0]
         answer = best
         for old in selected:
-            new = _reselected(rfc9111.freshened(old, response, policy), old, errand, is_chosen=old is best)
+            confirmed = rfc9111.freshened(old, response, policy)
+            new = _reselected(confirmed, old, errand, is_chosen=old is best)
             if new is not None and arrival.tags:
                 new = replace(new, tags=(*arrival.tags, *errand.tags))
             await self._replace(errand, old, new)
-            if old is best and new is not None:
-                answer = new
+            if old is best:
+                answer = confirmed if new is None else new
         cookies = tuple(("Set-Cookie", line) for line in response.fields.getall("set-cookie"))
         return Kept(errand, answer, rfc9111.terms(answer, policy), 304, is_old=False, cookies=cookies)
 
